@@ -1,0 +1,1 @@
+"""The application. Binds extensions and registers faces; never a route, never os.environ."""

@@ -1,0 +1,1 @@
+"""The long-lived side: worker, keeper, attempt, indexer. No HTTP."""

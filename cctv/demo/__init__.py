@@ -1,0 +1,1 @@
+"""The built-in camera, which is also the tests' camera. Never imported by the product's services."""

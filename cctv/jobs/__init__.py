@@ -1,0 +1,1 @@
+"""RQ entry points: ids in, one service call. Safe to run twice."""

@@ -1,0 +1,1 @@
+"""Where bytes live: paths, disk, the growing run. Never decides what is kept."""
