@@ -1,1 +1,1 @@
-"""What the product can do, one plain function a verb, one transaction each. Never flask.request, never argv."""
+"""What the product can do: plain functions, one transaction each. Never flask.request, never argv."""

@@ -1,0 +1,76 @@
+"""A camera: what people name, switch on and give a recording mode.
+
+Its pictures come through its streams; its password is here only encrypted.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from cctv.clock import utcnow
+from cctv.extensions import db
+from cctv.models.columns import UtcDateTime
+
+if TYPE_CHECKING:
+    from cctv.models.stream import Stream
+
+
+class RecordingMode(StrEnum):
+    """When footage is kept without anybody pressing a button."""
+
+    OFF = "off"
+    CONTINUOUS = "continuous"
+    MANUAL = "manual"  # ring only, until somebody presses Record
+
+
+class Camera(db.Model):  # type: ignore[name-defined]
+    """One camera."""
+
+    __tablename__ = "camera"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, unique=True)  # the one on the wall and on the keyboard
+    name: Mapped[str] = mapped_column(String(80))
+    is_enabled: Mapped[bool] = mapped_column(Boolean, default=True)
+    is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
+    username: Mapped[str] = mapped_column(String(128), default="")
+    password_encrypted: Mapped[str | None] = mapped_column(Text)  # keys.encrypt
+    recording_mode: Mapped[str] = mapped_column(String(16), default=RecordingMode.CONTINUOUS)
+    pre_roll_seconds: Mapped[int] = mapped_column(Integer, default=10)
+    node_id: Mapped[int | None] = mapped_column(ForeignKey("node.id"))  # pinned to a site; null: any node
+    version: Mapped[int] = mapped_column(Integer, default=1)  # optimistic lock of the edit form
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    switched_by: Mapped[str | None] = mapped_column(String(120))  # who turned it off, in words
+    switched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    streams: Mapped[list[Stream]] = relationship(
+        back_populates="camera", cascade="all, delete-orphan", order_by="Stream.id", lazy="selectin"
+    )
+
+    @property
+    def main(self) -> Stream:
+        """The stream that is recorded."""
+        return next(stream for stream in self.streams if stream.kind == "main")
+
+    def stream(self, kind: str) -> Stream | None:
+        """The stream of that kind, or None when the camera has none."""
+        return next((stream for stream in self.streams if stream.kind == kind), None)
+
+
+class ModeChange(db.Model):  # type: ignore[name-defined]
+    """The history of a camera's recording mode as intervals; the open one has no end."""
+
+    __tablename__ = "mode_change"
+    __table_args__ = (Index("ix_mode_change_camera", "camera_id", "started_ms"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    camera_id: Mapped[int] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"))
+    mode: Mapped[str] = mapped_column(String(16))
+    started_ms: Mapped[int] = mapped_column(BigInteger)
+    ended_ms: Mapped[int | None] = mapped_column(BigInteger)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))

@@ -1,0 +1,100 @@
+"""A stored media file of about a minute, and the run (one ffmpeg life) it belongs to.
+
+Invariant: a row exists only for a file that was fsynced; a row marked `expiring` may have lost its file.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from cctv.extensions import db
+
+TICKS_PER_MS = 90  # video timescale 90 kHz (media/argv.py sets it)
+_GOP = struct.Struct(">II")
+
+
+class SegmentState(StrEnum):
+    """The life of a file: ring -> kept, or ring|kept -> expiring -> gone."""
+
+    RING = "ring"
+    KEPT = "kept"
+    EXPIRING = "expiring"
+
+
+class Run(db.Model):  # type: ignore[name-defined]
+    """One life of ffmpeg; all its files share one init segment."""
+
+    __tablename__ = "run"
+    __table_args__ = (Index("ix_run_stream", "stream_id", "ordinal"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key: Mapped[str] = mapped_column(String(40), unique=True)  # folder name, never reused
+    stream_id: Mapped[int] = mapped_column(ForeignKey("stream.id", ondelete="CASCADE"))
+    node_id: Mapped[int] = mapped_column(ForeignKey("node.id"))
+    ordinal: Mapped[int] = mapped_column(Integer)  # DISCONTINUITY-SEQUENCE of its fragments
+    fence: Mapped[int] = mapped_column(
+        Integer, default=0
+    )  # where two nodes overlapped, the higher one is shown
+    epoch_ms: Mapped[int] = mapped_column(BigInteger)  # taken before the camera answered
+    video_codec: Mapped[str] = mapped_column(String(32))
+    audio_codec: Mapped[str | None] = mapped_column(String(32))
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    init_sha256: Mapped[str] = mapped_column(String(64))
+    init_size: Mapped[int] = mapped_column(Integer)  # bytes
+    ended_cause: Mapped[str | None] = mapped_column(String(24))
+
+
+class Segment(db.Model):  # type: ignore[name-defined]
+    """One media file."""
+
+    __tablename__ = "segment"
+    __table_args__ = (
+        UniqueConstraint("run_id", "number"),
+        # Covers the timeline query, so that a camera-day is read without touching the rows.
+        Index("ix_segment_time", "stream_id", "started_ms", "ended_ms", "state"),
+        Index("ix_segment_state", "state", "ended_ms"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    stream_id: Mapped[int] = mapped_column(ForeignKey("stream.id", ondelete="CASCADE"))
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
+    number: Mapped[int] = mapped_column(Integer)  # of the file in its run, from 0
+    started_ms: Mapped[int] = mapped_column(BigInteger)  # wall time of the first key frame
+    ended_ms: Mapped[int] = mapped_column(
+        BigInteger
+    )  # wall time of the end; the next file of the run starts here
+    start_ticks: Mapped[int] = mapped_column(BigInteger)  # content time of the first key frame, 90 kHz
+    duration_ticks: Mapped[int] = mapped_column(BigInteger)  # content, 90 kHz
+    size_bytes: Mapped[int] = mapped_column(BigInteger)  # up to the last complete fragment
+    gops: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)  # see pack_gops
+    state: Mapped[str] = mapped_column(String(8), default=SegmentState.RING)
+    is_damaged: Mapped[bool] = mapped_column(Boolean, default=False)  # bytes kept although some do not parse
+    is_locked: Mapped[bool] = mapped_column(Boolean, default=False)
+    sha256: Mapped[str | None] = mapped_column(String(64))  # filled by a low-priority pass
+
+    run: Mapped[Run] = relationship(lazy="joined", innerjoin=True)
+
+    def ticks_at(self, ms: int) -> int:
+        """Content time at a wall time inside the file (linear: the mapping drifts by milliseconds)."""
+        span = max(1, self.ended_ms - self.started_ms)
+        return self.start_ticks + (ms - self.started_ms) * self.duration_ticks // span
+
+    def ms_at(self, ticks: int) -> int:
+        """Wall time at a content time inside the file."""
+        span = self.ended_ms - self.started_ms
+        return self.started_ms + (ticks - self.start_ticks) * span // max(1, self.duration_ticks)
+
+
+def pack_gops(entries: list[tuple[int, int]]) -> bytes:
+    """Pack (byte offset in the file, ticks since start_ticks) of each key-frame fragment."""
+    return b"".join(_GOP.pack(offset, ticks) for offset, ticks in entries)
+
+
+def unpack_gops(packed: bytes) -> list[tuple[int, int]]:
+    """The pairs that `pack_gops` packed; the last group runs to size_bytes."""
+    return [(offset, ticks) for offset, ticks in _GOP.iter_unpack(packed)]

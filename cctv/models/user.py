@@ -1,0 +1,60 @@
+"""A person who can sign in.
+
+Passwords exist here only as bcrypt hashes; what a role may do is said in services/access.py.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from flask_login import UserMixin
+from sqlalchemy import Boolean, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cctv.clock import utcnow
+from cctv.extensions import db
+from cctv.models.columns import UtcDateTime
+
+
+class Role(StrEnum):
+    """The four roles of the product, strongest first."""
+
+    SUPER_ADMIN = "super_admin"
+    ADMIN = "admin"
+    DEVELOPER = "developer"
+    VISITOR = "visitor"
+
+    @property
+    def label(self) -> str:
+        """As people read it."""
+        return self.value.replace("_", " ").title()
+
+
+class User(UserMixin, db.Model):  # type: ignore[name-defined]
+    """An account."""
+
+    __tablename__ = "user"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)  # stored in lower case
+    username: Mapped[str] = mapped_column(String(64), unique=True)  # stored in lower case
+    name: Mapped[str] = mapped_column(String(120))
+    password_hash: Mapped[str] = mapped_column(String(100))
+    role: Mapped[str] = mapped_column(String(16))
+    is_enabled: Mapped[bool] = mapped_column(Boolean, default=True)
+    # Raised on sign-out everywhere, password, role or disable: older sessions and stream tokens die with it.
+    session_version: Mapped[int] = mapped_column(Integer, default=1)
+    theme: Mapped[str] = mapped_column(String(8), default="dark")  # dark | light | auto
+    last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    previous_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    @property
+    def is_active(self) -> bool:
+        """Flask-Login's name for an account that is not switched off."""
+        return self.is_enabled
+
+    def get_id(self) -> str:
+        """What the session cookie holds: the account and the version it was opened under."""
+        return f"{self.id}.{self.session_version}"

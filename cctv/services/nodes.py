@@ -1,0 +1,62 @@
+"""This machine as a row: its key in DATA_DIR, its sign of life and its storage.
+
+A node that was not seen for DOWN_AFTER_MS is down.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from cctv import config
+from cctv.clock import now_ms
+from cctv.extensions import begin_writing, db
+from cctv.models import Node
+
+DOWN_AFTER_MS = 15_000
+
+
+def key() -> str:
+    """The key of this machine, made once; needs no database."""
+    path = config.current().data_dir / "node_id"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        return _make_key(path)
+
+
+def _make_key(path: Path) -> str:
+    # Written aside and linked, so that two processes starting at once agree on one key.
+    fresh = path.with_name(f".node_id.{os.getpid()}")
+    fresh.write_text(uuid.uuid4().hex)
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+    return path.read_text().strip()
+
+
+def this_node() -> Node:
+    """The row of this machine, made when missing."""
+    node = db.session.scalar(select(Node).where(Node.key == key()))
+    if node is not None:
+        return node
+    begin_writing()
+    db.session.add(Node(key=key(), name=config.current().node_name, seen_ms=0))
+    try:
+        db.session.commit()
+    except IntegrityError:  # another process of this machine was faster
+        db.session.rollback()
+    return db.session.scalars(select(Node).where(Node.key == key())).one()
+
+
+def is_capturing(at_ms: int | None = None) -> bool:
+    """Whether any node's capture worker gave a sign of life lately."""
+    since = (at_ms or now_ms()) - DOWN_AFTER_MS
+    return db.session.scalar(select(Node.id).where(Node.seen_ms > since).limit(1)) is not None

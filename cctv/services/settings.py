@@ -1,0 +1,42 @@
+"""Settings of the organisation: which exist, what they default to, and one way to read and write them.
+
+A key that is not in DEFAULTS does not exist.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cctv.extensions import begin_writing, db
+from cctv.models import Setting
+
+DEFAULTS: dict[str, Any] = {
+    "organisation_name": "",
+    "time_zone": "UTC",
+    "setup_code_hash": "",  # of the one-time code that opens the set-up wizard
+    "setup_owner_id": 0,  # who is allowed to finish the set-up
+    "setup_finished": False,
+    "disk_limit_percent": 90,  # of the media disk; above it the oldest footage goes
+}
+
+
+def get(key: str) -> Any:
+    """The value of a setting, or its default."""
+    row = db.session.get(Setting, key)
+    return DEFAULTS[key] if row is None else row.value
+
+
+def save(**values: Any) -> None:
+    """Store several settings in one transaction."""
+    begin_writing()
+    for key, value in values.items():
+        if key not in DEFAULTS:
+            raise KeyError(key)
+        db.session.merge(Setting(key=key, value=value))
+    db.session.commit()
+
+
+def zone() -> ZoneInfo:
+    """The time zone of the site: every time that a person reads is in it."""
+    return ZoneInfo(get("time_zone"))

@@ -1,0 +1,147 @@
+"""Accounts: creating them, finding them by what was typed, and checking passwords at an even pace.
+
+A password never leaves this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import hmac
+import re
+
+import bcrypt
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+from sqlalchemy import func, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from cctv.clock import utcnow
+from cctv.errors import Conflict, Invalid
+from cctv.extensions import begin_writing, db
+from cctv.models import Role, User
+
+SHORTEST_PASSWORD = 12
+LONGEST_PASSWORD = 1024
+_ROUNDS = 12
+_USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
+# Sites without a public domain use .local; email-validator refuses it by default.
+if "local" in SPECIAL_USE_DOMAIN_NAMES:
+    SPECIAL_USE_DOMAIN_NAMES.remove("local")
+
+
+def hash_password(password: str) -> str:
+    """A bcrypt hash; pre-hashed, because bcrypt raises above 72 bytes."""
+    return bcrypt.hashpw(_prehash(password), bcrypt.gensalt(_ROUNDS)).decode()
+
+
+def check_password(user: User | None, password: str) -> bool:
+    """Whether the password is the user's. An unknown user takes the same time as a known one."""
+    stored = user.password_hash.encode() if user else _nobody_hash()
+    is_right = bcrypt.checkpw(_prehash(password[:LONGEST_PASSWORD]), stored)
+    return is_right and user is not None
+
+
+def find_by_login(name: str) -> User | None:
+    """The account with that e-mail address or user name, in any case."""
+    typed = name.strip().lower()
+    return db.session.scalar(select(User).where(or_(User.email == typed, User.username == typed)))
+
+
+def find_by_session(session_id: str) -> User | None:
+    """The enabled account behind a session id (`User.get_id`), or None when it was signed out everywhere."""
+    user_id, _, version = session_id.partition(".")
+    if not user_id.isdigit():
+        return None
+    user = db.session.get(User, int(user_id))
+    if user is None or not user.is_enabled or not hmac.compare_digest(version, str(user.session_version)):
+        return None
+    return user
+
+
+def create_user(
+    name: str, email: str, *, password: str, role: Role, username: str = "", commit: bool = True
+) -> User:
+    """Make an account.
+
+    Raises:
+        Invalid: a field cannot be accepted; keys are name, email, username, password.
+        Conflict: the address or user name is taken.
+    """
+    errors: dict[str, str] = {}
+    name, email = name.strip(), email.strip().lower()
+    username = (username.strip() or _username_from(email)).lower()
+    if not name:
+        errors["name"] = "Enter a name."
+    try:
+        email = validate_email(email, check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        errors["email"] = f"This does not look like an e-mail address: {error}"
+    if not errors.get("email") and not _USERNAME.fullmatch(username):
+        errors["username"] = "Use 2 to 64 letters, digits, dots, dashes or underscores."
+    if problem := password_problem(password, name=name, email=email):
+        errors["password"] = problem
+    if errors:
+        raise Invalid(errors)
+    begin_writing()
+    user = User(name=name, email=email, username=username, role=role, password_hash=hash_password(password))
+    db.session.add(user)
+    try:
+        db.session.flush()
+    except IntegrityError:
+        db.session.rollback()
+        raise Conflict("An account with this e-mail address or user name exists.") from None
+    if commit:
+        db.session.commit()
+    return user
+
+
+def password_problem(password: str, *, name: str = "", email: str = "") -> str | None:
+    """Why a password cannot be accepted, as a sentence; None when it can."""
+    if len(password) < SHORTEST_PASSWORD:
+        missing = SHORTEST_PASSWORD - len(password)
+        return f"Use at least {SHORTEST_PASSWORD} characters: {missing} more."
+    if len(password) > LONGEST_PASSWORD:
+        return f"Use at most {LONGEST_PASSWORD} characters."
+    if len(set(password)) < 5:
+        return "Use more different characters."
+    known = [part for part in re.split(r"[\s@.]+", f"{name} {email}".lower()) if len(part) > 3]
+    if password.lower() in known or (email and password.lower() == email):
+        return "Do not use your own name or address."
+    return None
+
+
+def has_owner() -> bool:
+    """Whether an enabled Super Admin exists."""
+    query = select(func.count(User.id)).where(User.role == Role.SUPER_ADMIN, User.is_enabled)
+    return bool(db.session.scalar(query))
+
+
+def note_sign_in(user: User) -> None:
+    """Remember when, so that the person sees the time of the sign-in before."""
+    begin_writing()
+    user.previous_sign_in_at = user.last_sign_in_at
+    user.last_sign_in_at = utcnow()
+    db.session.commit()
+
+
+def set_theme(user: User, theme: str) -> None:
+    """Choose dark, light or auto for every page of this person."""
+    if theme not in {"dark", "light", "auto"}:
+        raise Invalid({"theme": "Choose dark, light or automatic."})
+    begin_writing()
+    user.theme = theme
+    db.session.commit()
+
+
+def _prehash(password: str) -> bytes:
+    return base64.b64encode(hashlib.sha256(password.encode()).digest())
+
+
+@functools.cache
+def _nobody_hash() -> bytes:
+    return hash_password("the password that nobody has").encode()
+
+
+def _username_from(email: str) -> str:
+    return re.sub(r"[^a-z0-9._-]", "", email.partition("@")[0])[:64]
