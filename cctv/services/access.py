@@ -98,7 +98,7 @@ def open_media_token(token: str, camera_id: int, action: Action) -> None:
 
 
 class _Verdicts:
-    """Positive answers of the last seconds: parts come at 5 a second and must not ask the database each time."""
+    """Positive answers of the last seconds: parts come at 5 a second and must not each ask the database."""
 
     def __init__(self) -> None:
         self._until: dict[tuple[str, int, str], float] = {}
