@@ -32,9 +32,13 @@ class Camera(db.Model):  # type: ignore[name-defined]
     """One camera."""
 
     __tablename__ = "camera"
+    # Footage lies under the id: an id is never given out twice, also by SQLite.
+    __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, unique=True)  # the one on the wall and on the keyboard
+    number: Mapped[int | None] = mapped_column(
+        Integer, unique=True
+    )  # on the wall and keyboard; null: deleted
     name: Mapped[str] = mapped_column(String(80))
     is_enabled: Mapped[bool] = mapped_column(Boolean, default=True)
     is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -47,6 +51,7 @@ class Camera(db.Model):  # type: ignore[name-defined]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     switched_by: Mapped[str | None] = mapped_column(String(120))  # who turned it off, in words
     switched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # its footage goes in the background
 
     streams: Mapped[list[Stream]] = relationship(
         back_populates="camera", cascade="all, delete-orphan", order_by="Stream.id", lazy="selectin"

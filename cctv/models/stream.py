@@ -45,7 +45,11 @@ class Stream(db.Model):  # type: ignore[name-defined]
     """One stream."""
 
     __tablename__ = "stream"
-    __table_args__ = (UniqueConstraint("camera_id", "kind"), Index("ix_stream_owner", "owner_node_id"))
+    __table_args__ = (
+        UniqueConstraint("camera_id", "kind"),
+        Index("ix_stream_owner", "owner_node_id"),
+        {"sqlite_autoincrement": True},  # run keys hold the id: never given out twice
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     camera_id: Mapped[int] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"))

@@ -68,7 +68,7 @@ def authorise(user: User, camera_id: int | None, action: Action) -> Camera | Non
     if camera_id is None:
         return None
     camera = db.session.get(Camera, camera_id)
-    if camera is None:
+    if camera is None or camera.deleted_at is not None:
         raise NotFound("This camera does not exist (any more).")
     return camera
 
@@ -77,7 +77,9 @@ def visible_cameras(user: User, action: Action = Action.LIVE) -> list[Camera]:
     """The cameras that the person may do this to, by number."""
     if not may(user, action):
         return []
-    return list(db.session.scalars(db.select(Camera).order_by(Camera.number)))
+    return list(
+        db.session.scalars(db.select(Camera).where(Camera.deleted_at.is_(None)).order_by(Camera.number))
+    )
 
 
 def media_token(user: User, camera_id: int, action: Action) -> str:

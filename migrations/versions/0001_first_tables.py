@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-22 14:34:01.103997
+Create Date: 2026-11-22 14:37:44.199317
 
 """
 from alembic import op
@@ -58,7 +58,7 @@ def upgrade():
     )
     op.create_table('camera',
     sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=True),
     sa.Column('name', sa.String(length=80), nullable=False),
     sa.Column('is_enabled', sa.Boolean(), nullable=False),
     sa.Column('is_demo', sa.Boolean(), nullable=False),
@@ -71,9 +71,11 @@ def upgrade():
     sa.Column('created_at', cctv.models.columns.UtcDateTime(timezone=True), nullable=False),
     sa.Column('switched_by', sa.String(length=120), nullable=True),
     sa.Column('switched_at', cctv.models.columns.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('deleted_at', cctv.models.columns.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_camera_node_id_node')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_camera')),
-    sa.UniqueConstraint('number', name=op.f('uq_camera_number'))
+    sa.UniqueConstraint('number', name=op.f('uq_camera_number')),
+    sqlite_autoincrement=True
     )
     op.create_table('event',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -184,7 +186,8 @@ def upgrade():
     sa.ForeignKeyConstraint(['camera_id'], ['camera.id'], name=op.f('fk_stream_camera_id_camera'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['owner_node_id'], ['node.id'], name=op.f('fk_stream_owner_node_id_node')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_stream')),
-    sa.UniqueConstraint('camera_id', 'kind', name=op.f('uq_stream_camera_id_kind'))
+    sa.UniqueConstraint('camera_id', 'kind', name=op.f('uq_stream_camera_id_kind')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('stream', schema=None) as batch_op:
         batch_op.create_index('ix_stream_owner', ['owner_node_id'], unique=False)
