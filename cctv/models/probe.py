@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Integer, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cctv.clock import utcnow
 from cctv.extensions import db
+from cctv.models.camera import Camera
 from cctv.models.columns import UtcDateTime
 
 
@@ -32,3 +33,5 @@ class Probe(db.Model):  # type: ignore[name-defined]
     steps: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     result: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    camera: Mapped[Camera | None] = relationship()

@@ -1,0 +1,263 @@
+"""Cameras: add, change, switch and delete them; which addresses are allowed.
+
+A password is sealed before it reaches a row; what the capture needs to know changes `Stream.revision`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from cctv import config, keys
+from cctv.clock import now_ms, utcnow
+from cctv.errors import Conflict, Invalid, NotFound
+from cctv.extensions import begin_writing, db
+from cctv.media import addresses
+from cctv.models import Camera, ModeChange, RecordingMode, Stream, StreamKind, StreamState, User
+from cctv.services import captures, recordings
+
+LONGEST_PRE_ROLL_SECONDS = 60  # the depth of the ring
+
+
+@dataclass(frozen=True, slots=True)
+class CameraForm:
+    """What a person typed about a camera. `password` None means: keep the stored one."""
+
+    name: str
+    url: str
+    username: str = ""
+    password: str | None = None
+    sub_url: str = ""
+    recording_mode: str = RecordingMode.CONTINUOUS
+    pre_roll_seconds: int = 10
+    number: int | None = None
+
+
+def list_cameras(search: str = "") -> list[Camera]:
+    """Every camera that is not deleted, by number."""
+    query = select(Camera).where(Camera.deleted_at.is_(None)).order_by(Camera.number)
+    if search.strip():
+        query = query.where(func.lower(Camera.name).contains(search.strip().lower(), autoescape=True))
+    return list(db.session.scalars(query))
+
+
+def get_camera(camera_id: int) -> Camera:
+    """The camera.
+
+    Raises:
+        NotFound: there is none, or it was deleted.
+    """
+    camera = db.session.get(Camera, camera_id)
+    if camera is None or camera.deleted_at is not None:
+        raise NotFound("This camera does not exist (any more).")
+    return camera
+
+
+def find_duplicate(url: str, *, except_id: int | None = None) -> Camera | None:
+    """Another camera with the same main address, if any."""
+    query = select(Camera).join(Stream).where(Stream.url == url, Camera.deleted_at.is_(None))
+    if except_id is not None:
+        query = query.where(Camera.id != except_id)
+    return db.session.scalars(query).first()
+
+
+def create_camera(form: CameraForm, user: User | None, *, is_demo: bool = False) -> Camera:
+    """Add a camera; capture starts at once.
+
+    Raises:
+        Invalid: keys are the fields of CameraForm.
+    """
+    url, sub_url, username, password = _checked(form, is_demo=is_demo)
+    begin_writing()
+    camera = Camera(
+        number=form.number or _free_number(),
+        name=form.name.strip(),
+        is_demo=is_demo,
+        username=username,
+        password_encrypted=keys.encrypt(password) if password else None,
+        recording_mode=form.recording_mode,
+        pre_roll_seconds=form.pre_roll_seconds,
+    )
+    camera.streams = [_new_stream(StreamKind.MAIN, url)]
+    if sub_url:
+        camera.streams.append(_new_stream(StreamKind.SUB, sub_url))
+    camera.streams += [_new_stream(kind, None) for kind in StreamKind if kind.is_derived]
+    db.session.add(camera)
+    _flush_number(form)
+    db.session.add(
+        ModeChange(
+            camera_id=camera.id,
+            mode=form.recording_mode,
+            started_ms=now_ms(),
+            user_id=user.id if user else None,
+        )
+    )
+    db.session.commit()
+    recordings.roll_days()
+    captures.dispatch()
+    return camera
+
+
+def update_camera(
+    camera_id: int, form: CameraForm, user: User | None, *, version: int | None = None
+) -> Camera:
+    """Change a camera; its capture starts anew only when address or login changed.
+
+    Raises:
+        Invalid: keys are the fields of CameraForm.
+        Conflict: somebody else changed it since `version` was read.
+    """
+    camera = get_camera(camera_id)
+    stored = keys.decrypt(camera.password_encrypted) if camera.password_encrypted else ""
+    url, sub_url, username, typed = _checked(form, is_demo=camera.is_demo)
+    begin_writing()
+    db.session.refresh(camera, with_for_update=True)
+    if version is not None and camera.version != version:
+        db.session.rollback()
+        raise Conflict(
+            "Somebody else changed this camera in the meantime. Reload to see it, then change it again."
+        )
+    password = stored if form.password is None and not typed else typed
+    has_new_login = (username, password) != (camera.username, stored)
+    camera.name, camera.username = form.name.strip(), username
+    camera.pre_roll_seconds = form.pre_roll_seconds
+    if form.number:
+        camera.number = form.number
+    if has_new_login:
+        camera.password_encrypted = keys.encrypt(password) if password else None
+    _set_url(camera, StreamKind.MAIN, url, restart=has_new_login)
+    _set_url(camera, StreamKind.SUB, sub_url, restart=has_new_login)
+    camera.version += 1
+    _flush_number(form)
+    db.session.commit()
+    if form.recording_mode != camera.recording_mode:
+        recordings.set_mode(camera, RecordingMode(form.recording_mode), user)
+    captures.dispatch()
+    return camera
+
+
+def rename(camera: Camera, name: str) -> None:
+    """Give a camera another name.
+
+    Raises:
+        Invalid: no name, or a name over 80 characters.
+    """
+    if problem := _name_problem(name):
+        raise Invalid({"name": problem})
+    begin_writing()
+    camera.name = name.strip()
+    camera.version += 1
+    db.session.commit()
+
+
+def set_enabled(camera: Camera, is_enabled: bool, user: User) -> None:
+    """Turn a camera on or off; off means no connection, no picture and no footage."""
+    begin_writing()
+    camera.is_enabled = is_enabled
+    camera.switched_by, camera.switched_at = user.name, utcnow()
+    camera.version += 1
+    db.session.commit()
+    captures.dispatch()
+
+
+def delete_camera(camera: Camera, user: User, *, typed_name: str) -> None:
+    """Delete a camera and its footage; the name must be typed, because there is no way back.
+
+    Raises:
+        Invalid: the typed name is another one.
+    """
+    if typed_name.strip() != camera.name:
+        raise Invalid({"typed_name": f"Type the name exactly as it is: {camera.name}"})
+    begin_writing()
+    camera.deleted_at, camera.is_enabled, camera.number = utcnow(), False, None
+    camera.switched_by, camera.switched_at = user.name, utcnow()
+    camera.password_encrypted = None
+    db.session.commit()
+
+
+def networks(*, is_demo: bool = False) -> addresses.Networks:
+    """The networks that camera addresses must lie in; the demo camera lives on this machine."""
+    settings = config.current()
+    allowed = addresses.Networks.parse(f"{settings.tailscale_network},{settings.camera_network}")
+    return allowed.with_demo(settings.demo_camera_url) if is_demo else allowed
+
+
+def capture_url(stream: Stream) -> str:
+    """The address with its credentials: for ffmpeg's list file only, never for a log, page or queue."""
+    camera = stream.camera
+    password = keys.decrypt(camera.password_encrypted) if camera.password_encrypted else ""
+    return addresses.parse_typed(stream.url or "").with_login(camera.username, password).url_with_credentials
+
+
+def _checked(form: CameraForm, *, is_demo: bool) -> tuple[str, str, str, str]:
+    """(url, sub url, user name, password) with the credentials taken out of the addresses."""
+    errors: dict[str, str] = {}
+    username, password = form.username.strip(), form.password or ""
+    urls = {"url": "", "sub_url": ""}
+    for field, typed in (("url", form.url), ("sub_url", form.sub_url)):
+        if not typed.strip() and field == "sub_url":
+            continue
+        try:
+            address = addresses.parse_typed(typed)
+            networks(is_demo=is_demo).check_spelling(address)
+        except (addresses.AddressInvalid, addresses.AddressRefused) as error:
+            errors[field] = str(error)
+            continue
+        urls[field] = address.safe_url
+        username, password = username or address.username, password or address.password
+    if problem := _name_problem(form.name):
+        errors["name"] = problem
+    if not 0 <= form.pre_roll_seconds <= LONGEST_PRE_ROLL_SECONDS:
+        errors["pre_roll_seconds"] = f"Choose 0 to {LONGEST_PRE_ROLL_SECONDS} seconds."
+    if form.recording_mode not in set(RecordingMode):
+        errors["recording_mode"] = "Choose continuous, manual or off."
+    if form.number is not None and not 1 <= form.number <= 999:
+        errors["number"] = "Choose a number from 1 to 999."
+    if errors:
+        raise Invalid(errors)
+    return urls["url"], urls["sub_url"], username, password
+
+
+def _name_problem(name: str) -> str | None:
+    if not name.strip():
+        return "Give the camera a name."
+    return "Use at most 80 characters." if len(name.strip()) > 80 else None
+
+
+def _new_stream(kind: StreamKind, url: str | None) -> Stream:
+    return Stream(
+        kind=kind,
+        url=url,
+        is_on_demand=kind != StreamKind.MAIN,
+        state=StreamState.CONNECTING,
+        state_since_ms=now_ms(),
+    )
+
+
+def _set_url(camera: Camera, kind: StreamKind, url: str, *, restart: bool) -> None:
+    stream = camera.stream(kind)
+    if stream is None:
+        if url:
+            camera.streams.append(_new_stream(kind, url))
+    elif not url and kind == StreamKind.SUB:
+        camera.streams.remove(stream)
+    elif stream.url != url or restart:
+        stream.url = url
+        stream.revision += 1
+        # A changed address or login deserves a first try of its own.
+        stream.credentials_worked = stream.full_analysis = stream.wallclock = False
+
+
+def _free_number() -> int:
+    taken = set(db.session.scalars(select(Camera.number)))
+    return next(number for number in range(1, 10_000) if number not in taken)
+
+
+def _flush_number(form: CameraForm) -> None:
+    try:
+        db.session.flush()
+    except IntegrityError:
+        db.session.rollback()
+        raise Invalid({"number": f"Number {form.number} belongs to another camera."}) from None

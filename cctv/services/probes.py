@@ -1,0 +1,137 @@
+"""Checking a camera address before it is trusted: queued, run by a worker, its steps told as they happen.
+
+The password is sealed in the row while the check runs and cleared at its end; it never reaches the queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, update
+
+from cctv import config, keys, queue
+from cctv.clock import utcnow
+from cctv.errors import Invalid, NotFound
+from cctv.extensions import begin_writing, db
+from cctv.media import addresses, rtsp
+from cctv.models import Camera, Probe, User
+from cctv.services import cameras
+
+KEPT_HOURS = 24
+
+
+def start(
+    url: str, *, username: str, password: str | None, user: User, camera: Camera | None = None
+) -> Probe:
+    """Queue a check of what was typed; `password` None takes the stored one of `camera`.
+
+    Raises:
+        Invalid: key url.
+    """
+    is_demo = camera is not None and camera.is_demo
+    try:
+        address = addresses.parse_typed(url)
+        cameras.networks(is_demo=is_demo).check_spelling(address)
+    except (addresses.AddressInvalid, addresses.AddressRefused) as error:
+        raise Invalid({"url": str(error)}) from None
+    if password is None and camera is not None and camera.password_encrypted:
+        password = keys.decrypt(camera.password_encrypted)
+    password = password or address.password
+    begin_writing()
+    probe = Probe(
+        camera_id=camera.id if camera else None,
+        user_id=user.id,
+        url=address.safe_url,
+        username=username.strip() or address.username,
+        password_encrypted=keys.encrypt(password) if password else None,
+        steps=[],
+        result={},
+    )
+    db.session.add(probe)
+    db.session.commit()
+    if not queue.enqueue(queue.HIGH, "cctv.jobs.probes.run", probe.id, timeout_seconds=60):
+        _finish(probe.id, state="failed", cause="unknown", result={})
+    return probe
+
+
+def get_probe(probe_id: int, user: User) -> Probe:
+    """The person's own check.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's.
+    """
+    probe = db.session.get(Probe, probe_id)
+    if probe is None or probe.user_id != user.id:
+        raise NotFound("This check does not exist (any more).")
+    return probe
+
+
+def cancel(probe: Probe) -> None:
+    """The person left the page: what has not started is not started."""
+    begin_writing()
+    db.session.execute(
+        update(Probe)
+        .where(Probe.id == probe.id, Probe.state == "queued")
+        .values(state="cancelled", password_encrypted=None)
+    )
+    db.session.commit()
+
+
+def run(probe_id: int) -> None:
+    """Do the check; called by the worker. A check that somebody else runs or cancelled is left alone."""
+    begin_writing()
+    claimed = db.session.execute(
+        update(Probe).where(Probe.id == probe_id, Probe.state == "queued").values(state="running")
+    )
+    db.session.commit()
+    if not claimed.rowcount:
+        return
+    probe = db.session.get_one(Probe, probe_id)
+    password = keys.decrypt(probe.password_encrypted) if probe.password_encrypted else ""
+    address = addresses.parse_typed(probe.url).with_login(probe.username, password)
+    is_demo = probe.camera is not None and probe.camera.is_demo
+    report = rtsp.check(
+        address,
+        networks=cameras.networks(is_demo=is_demo),
+        picture_path=picture_path(probe_id),
+        on_step=lambda step: _add_step(probe_id, asdict(step)),
+    )
+    _finish(probe_id, state="failed" if report.cause else "done", cause=report.cause, result=report.facts())
+
+
+def picture_path(probe_id: int) -> Path:
+    """Where the JPEG of a check lies; the moving clip beside it ends in .mp4."""
+    folder = config.current().data_dir / "probes"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / f"{probe_id}.jpg"
+
+
+def forget_old() -> None:
+    """Remove checks of yesterday with their pictures."""
+    horizon = utcnow().timestamp() - KEPT_HOURS * 3600
+    for path in picture_path(0).parent.iterdir():
+        if path.stat().st_mtime < horizon:
+            path.unlink(missing_ok=True)
+    begin_writing()
+    from_then = utcnow().fromtimestamp(horizon, tz=utcnow().tzinfo)
+    db.session.execute(delete(Probe).where(Probe.created_at < from_then))
+    db.session.commit()
+
+
+def _add_step(probe_id: int, step: dict[str, Any]) -> None:
+    begin_writing()
+    probe = db.session.get_one(Probe, probe_id)
+    probe.steps = [*probe.steps, step]
+    db.session.commit()
+
+
+def _finish(probe_id: int, *, state: str, cause: str | None, result: dict[str, Any]) -> None:
+    begin_writing()
+    db.session.execute(
+        update(Probe)
+        .where(Probe.id == probe_id)
+        .values(state=state, cause=cause, result=result, password_encrypted=None)
+    )
+    db.session.commit()

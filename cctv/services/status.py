@@ -1,0 +1,128 @@
+"""What people are told about cameras now: one word, its shape, the reason, and whether it records.
+
+Reads rows only; a camera whose owner went silent is unknown, never live.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from cctv import causes
+from cctv.clock import now_ms
+from cctv.extensions import db
+from cctv.models import Camera, Node, Recording, RecordingKind, RecordingMode, Stream, StreamState
+from cctv.services import nodes
+
+OWNER_SILENT_AFTER_MS = 15_000
+
+# Shape and word of each state (UX: status is shape + word + colour).
+ICONS = {
+    "live": "circle-check",
+    "connecting": "loader-2",
+    "frozen": "alert-triangle",
+    "offline": "circle-x",
+    "refused": "lock-exclamation",
+    "storage": "database-x",
+    "off": "player-pause",
+    "unknown": "question-mark",
+}
+WORDS = {
+    "live": "Live",
+    "connecting": "Connecting",
+    "frozen": "Frozen",
+    "offline": "Offline",
+    "refused": "Password refused",
+    "storage": "Not recording",
+    "off": "Off",
+    "unknown": "Unknown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """One camera as a tile, a row or the API shows it. Times in epoch milliseconds."""
+
+    camera_id: int
+    state: str
+    word: str
+    icon: str
+    since_ms: int
+    cause: str | None
+    headline: str  # the reason in words, empty when there is nothing to say
+    body: str  # what to do about it
+    is_recording: bool
+    manual_since_ms: int | None
+    manual_until_ms: int | None
+    is_demo: bool
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether somebody should look at it."""
+        return self.state in {"frozen", "offline", "refused", "storage", "unknown"}
+
+
+def of_cameras(cameras: list[Camera]) -> dict[int, CameraStatus]:
+    """Status by camera id; one query for all manual recordings, whatever the number of cameras."""
+    now = now_ms()
+    manual = _running_manual_recordings([camera.id for camera in cameras], now)
+    return {camera.id: _status(camera, manual.get(camera.id), now) for camera in cameras}
+
+
+def of_camera(camera: Camera) -> CameraStatus:
+    """Status of one camera."""
+    return of_cameras([camera])[camera.id]
+
+
+def storage_troubles() -> list[Node]:
+    """Nodes whose disk does not take footage as it should."""
+    return list(db.session.scalars(select(Node).where(Node.storage_state != "ok")))
+
+
+def _status(camera: Camera, manual: Recording | None, now: int) -> CameraStatus:
+    stream = camera.main
+    state, cause, since = _state(camera, stream, now)
+    reason = causes.get(cause) if cause else None
+    is_capturing = state in {"live", "frozen"}
+    is_recording = is_capturing and (camera.recording_mode == RecordingMode.CONTINUOUS or manual is not None)
+    return CameraStatus(
+        camera_id=camera.id,
+        state=state,
+        word=WORDS[state],
+        icon=ICONS[state],
+        since_ms=since,
+        cause=cause,
+        headline=_off_sentence(camera) if state == "off" else (reason.headline if reason else ""),
+        body=reason.body if reason else "",
+        is_recording=is_recording,
+        manual_since_ms=manual.started_ms if manual else None,
+        manual_until_ms=manual.planned_end_ms if manual else None,
+        is_demo=camera.is_demo,
+    )
+
+
+def _state(camera: Camera, stream: Stream, now: int) -> tuple[str, str | None, int]:
+    if not camera.is_enabled:
+        since = int(camera.switched_at.timestamp() * 1000) if camera.switched_at else stream.state_since_ms
+        return "off", None, since
+    is_silent = stream.renewed_ms < now - OWNER_SILENT_AFTER_MS
+    if is_silent and stream.state != StreamState.CONNECTING:
+        return "unknown", "worker_down", max(stream.renewed_ms, stream.state_since_ms)
+    if is_silent and not nodes.is_capturing(now):
+        return "unknown", "worker_down", stream.state_since_ms
+    return stream.state, stream.cause, stream.state_since_ms
+
+
+def _off_sentence(camera: Camera) -> str:
+    return f"Turned off by {camera.switched_by}" if camera.switched_by else "Turned off"
+
+
+def _running_manual_recordings(camera_ids: list[int], now: int) -> dict[int, Recording]:
+    query = select(Recording).where(
+        Recording.camera_id.in_(camera_ids),
+        Recording.kind == RecordingKind.MANUAL,
+        Recording.ended_ms.is_(None),
+        (Recording.planned_end_ms.is_(None)) | (Recording.planned_end_ms > now),
+    )
+    return {recording.camera_id: recording for recording in db.session.scalars(query)}
