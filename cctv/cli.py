@@ -5,8 +5,235 @@ Prints sentences, or JSON with `--json`; no rule lives here.
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
 from flask import Flask
+from flask.cli import AppGroup
+
+from cctv.clock import from_ms
+from cctv.errors import CctvError, Invalid
+from cctv.models import Camera, Recording, RecordingMode, Role
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+
+user_group = AppGroup("user", help="Accounts.")
+camera_group = AppGroup("camera", help="Cameras: add, list, probe.")
+recording_group = AppGroup("recording", help="Recordings: list, verify.")
+setup_group = AppGroup("setup", help="The first run.")
 
 
 def register(app: Flask) -> None:
     """Add the commands to `flask`."""
+    for group in (user_group, camera_group, recording_group, setup_group):
+        app.cli.add_command(group)
+    app.cli.add_command(reconcile)
+    app.cli.add_command(doctor)
+
+
+def _say(rows: Any, *, as_json: bool, line: Callable[[Any], str]) -> None:
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, default=str))
+        return
+    for row in rows if isinstance(rows, list) else [rows]:
+        click.echo(line(row))
+
+
+def _refuse(error: CctvError) -> None:
+    if isinstance(error, Invalid):
+        for field, sentence in error.errors.items():
+            click.echo(f"{field}: {sentence}", err=True)
+    else:
+        click.echo(error.message, err=True)
+    sys.exit(1)
+
+
+@user_group.command("create-super")
+@click.option("--name", prompt=True)
+@click.option("--email", prompt=True)
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
+@as_json
+def create_super(name: str, email: str, password: str, as_json: bool) -> None:
+    """Make a Super Admin, also when nobody can sign in any more."""
+    from cctv.services import users
+
+    try:
+        user = users.create_user(name, email, password=password, role=Role.SUPER_ADMIN)
+    except CctvError as error:
+        _refuse(error)
+    row = {"id": user.id, "email": user.email, "role": user.role}
+    _say(row, as_json=as_json, line=lambda r: f"{r['email']} is a Super Admin now.")
+
+
+@camera_group.command("add")
+@click.argument("address")
+@click.option("--name", required=True)
+@click.option("--user", "username", default="", help="User name at the camera.")
+@click.option("--password", default="", help="Password at the camera; '-' asks for it.")
+@click.option("--sub", "sub_address", default="", help="Address of the small stream.")
+@click.option("--mode", type=click.Choice([mode.value for mode in RecordingMode]), default="continuous")
+@as_json
+def add_camera(**typed: Any) -> None:
+    """Add a camera; its capture starts at once."""
+    from cctv.services import cameras
+
+    if typed["password"] == "-":
+        typed["password"] = click.prompt("Password", hide_input=True)
+    form = cameras.CameraForm(
+        name=typed["name"],
+        url=typed["address"],
+        username=typed["username"],
+        password=typed["password"],
+        sub_url=typed["sub_address"],
+        recording_mode=typed["mode"],
+    )
+    try:
+        camera = cameras.create_camera(form, None)
+    except CctvError as error:
+        _refuse(error)
+    _say(
+        _camera_row(camera),
+        as_json=typed["as_json"],
+        line=lambda r: f"Added {r['name']} as camera {r['id']}.",
+    )
+
+
+@camera_group.command("list")
+@as_json
+def list_cameras(as_json: bool) -> None:
+    """Every camera with its state."""
+    from cctv.services import cameras, status
+
+    known = cameras.list_cameras()
+    states = status.of_cameras(known)
+    rows = [
+        _camera_row(camera) | {"state": states[camera.id].state, "cause": states[camera.id].cause}
+        for camera in known
+    ]
+
+    def line(row: dict[str, Any]) -> str:
+        reason = f" ({row['cause']})" if row["cause"] else ""
+        return f"{row['id']:>4}  {row['name']:<24} {row['state']}{reason}  {row['url']}"
+
+    _say(rows, as_json=as_json, line=line)
+
+
+@camera_group.command("probe")
+@click.argument("address")
+@click.option("--user", "username", default="")
+@click.option("--password", default="", help="'-' asks for it.")
+@as_json
+def probe_camera(address: str, username: str, password: str, as_json: bool) -> None:
+    """Check a camera address step by step, without adding it."""
+    from cctv.services import probes
+
+    if password == "-":
+        password = click.prompt("Password", hide_input=True)
+    try:
+        report = probes.check_now(address, username=username, password=password)
+    except CctvError as error:
+        _refuse(error)
+    marks = {"ok": "ok  ", "warn": "note", "bad": "FAIL", "skipped": "-   "}
+    _say(
+        report if as_json else report["steps"],
+        as_json=as_json,
+        line=lambda step: f"{marks[step['state']]}  {step['text']}",
+    )
+    sys.exit(1 if report["cause"] else 0)
+
+
+@recording_group.command("list")
+@click.option("--camera", "camera_id", type=int, default=None)
+@click.option("--limit", type=int, default=50)
+@as_json
+def list_recordings(camera_id: int | None, limit: int, as_json: bool) -> None:
+    """The newest recordings: intervals that a person or a rule asked to keep."""
+    from cctv.services import recordings
+
+    def line(row: dict[str, Any]) -> str:
+        until = row["to"] or "going on"
+        return f"{row['id']:>5}  camera {row['camera_id']:<4} {row['kind']:<10} {row['from']} - {until}"
+
+    rows = [
+        _recording_row(recording)
+        for recording in recordings.list_recordings(camera_id=camera_id, limit=limit)
+    ]
+    _say(rows, as_json=as_json, line=line)
+
+
+@recording_group.command("verify")
+@click.argument("recording_id", type=int)
+@as_json
+def verify_recording(recording_id: int, as_json: bool) -> None:
+    """Read a recording's files again and name the first bad one."""
+    from cctv.services import reconcile as reconciling
+
+    try:
+        result = reconciling.verify(recording_id)
+    except CctvError as error:
+        _refuse(error)
+    _say(result.as_dict(), as_json=as_json, line=lambda _row: result.sentence)
+    sys.exit(0 if result.is_good else 1)
+
+
+@setup_group.command("code")
+@as_json
+def setup_code(as_json: bool) -> None:
+    """The code that opens the set-up; nothing once the owner exists."""
+    from cctv.services import setup
+
+    _say({"code": setup.code()}, as_json=as_json, line=lambda row: row["code"] or "")
+
+
+@click.command("reconcile")
+@as_json
+def reconcile(as_json: bool) -> None:
+    """Make rows and files of this machine agree; rebuilds a lost index from disk."""
+    from cctv.services import nodes
+    from cctv.services import reconcile as reconciling
+
+    report = reconciling.run(nodes.this_node())
+    _say(report.as_dict(), as_json=as_json, line=lambda _row: report.sentence)
+
+
+@click.command("doctor")
+@as_json
+def doctor(as_json: bool) -> None:
+    """Check everything the product needs, one line each with the remedy."""
+    from cctv.services import doctor as checks
+
+    found = checks.examine()
+    marks = {"ok": "ok  ", "warn": "WARN", "bad": "FAIL"}
+
+    def line(row: dict[str, Any]) -> str:
+        remedy = f"  -> {row['remedy']}" if row["remedy"] else ""
+        return f"{marks[row['state']]}  {row['name']:<22} {row['sentence']}{remedy}"
+
+    _say([finding.as_dict() for finding in found], as_json=as_json, line=line)
+    sys.exit(1 if any(finding.state == "bad" for finding in found) else 0)
+
+
+def _camera_row(camera: Camera) -> dict[str, Any]:
+    return {
+        "id": camera.id,
+        "number": camera.number,
+        "name": camera.name,
+        "url": camera.main.url,
+        "mode": camera.recording_mode,
+        "is_enabled": camera.is_enabled,
+    }
+
+
+def _recording_row(recording: Recording) -> dict[str, Any]:
+    end = recording.ended_ms
+    return {
+        "id": recording.id,
+        "camera_id": recording.camera_id,
+        "kind": recording.kind,
+        "from": from_ms(recording.started_ms).isoformat(timespec="seconds"),
+        "to": from_ms(end).isoformat(timespec="seconds") if end else None,
+        "is_locked": recording.locked_by is not None,
+    }

@@ -56,6 +56,29 @@ def start(
     return probe
 
 
+def check_now(url: str, *, username: str, password: str) -> dict[str, Any]:
+    """Check an address in this process, without a row: for the command line.
+
+    Returns:
+        "cause" (causes.py) or None, "steps" and "facts".
+
+    Raises:
+        Invalid: key url.
+    """
+    try:
+        address = addresses.parse_typed(url)
+        cameras.networks().check_spelling(address)
+    except (addresses.AddressInvalid, addresses.AddressRefused) as error:
+        raise Invalid({"url": str(error)}) from None
+    steps: list[dict[str, Any]] = []
+    report = rtsp.check(
+        address.with_login(username or address.username, password or address.password),
+        networks=cameras.networks(),
+        on_step=lambda step: steps.append(asdict(step)),
+    )
+    return {"cause": report.cause, "steps": steps, "facts": report.facts()}
+
+
 def get_probe(probe_id: int, user: User) -> Probe:
     """The person's own check.
 

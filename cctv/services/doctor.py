@@ -1,0 +1,221 @@
+"""A self-check of the whole installation: one finding a line, each with its remedy.
+
+Reads and tries, never repairs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from redis.exceptions import RedisError
+from rq import Worker
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from cctv import causes, config, queue
+from cctv.clock import now_ms
+from cctv.extensions import db
+from cctv.media import tools
+from cctv.models import Node
+from cctv.services import cameras, nodes, settings, setup, status
+from cctv.storage import disk
+
+_OLDEST_FFMPEG = (5, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `state` is ok, warn or bad."""
+
+    name: str
+    state: str
+    sentence: str
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def examine() -> list[Finding]:
+    """Every check, in the order in which a fault would be looked for."""
+    findings: list[Finding] = []
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _ffmpeg,
+        _secrets,
+        _disk,
+        _database,
+        _redis,
+        _workers,
+        _set_up,
+        _cameras,
+    )
+    for check in checks:
+        try:
+            findings.extend(check())
+        except (SQLAlchemyError, RedisError, OSError) as error:
+            db.session.rollback()
+            name = check.__name__.strip("_")
+            findings.append(
+                Finding(name, "bad", f"Could not be checked: {type(error).__name__}.", "See above.")
+            )
+    return findings
+
+
+def _ffmpeg() -> Iterator[Finding]:
+    path = tools.ffmpeg_path()
+    if path is None:
+        yield Finding("ffmpeg", "bad", "Not found.", "apt-get install ffmpeg")
+        return
+    banner = subprocess.run(
+        [path, "-version"], capture_output=True, text=True, timeout=10, check=False
+    ).stdout
+    version = tools.parse_version(banner)
+    if version and version < _OLDEST_FFMPEG:
+        yield Finding(
+            "ffmpeg", "bad", f"{version[0]}.{version[1]} is too old.", "Install ffmpeg 5.1 or newer."
+        )
+    else:
+        yield Finding("ffmpeg", "ok", banner.splitlines()[0] if banner else path)
+
+
+def _secrets() -> Iterator[Finding]:
+    for name in ("secret_key", "jwt_secret_key"):
+        path = config.current().data_dir / name
+        if path.exists() and path.stat().st_mode & 0o077:
+            yield Finding("secrets", "bad", f"{path} is readable by others.", f"chmod 600 {path}")
+            return
+    yield Finding("secrets", "ok", "Not readable by others.")
+    if not _hides_processes():
+        yield Finding(
+            "process list",
+            "ok",
+            "Camera passwords are not in command lines; the address files of the captures have mode 600.",
+        )
+
+
+def _hides_processes() -> bool:
+    mounts = Path("/proc/mounts").read_text()
+    return any(line.startswith("proc ") and "hidepid" in line for line in mounts.splitlines())
+
+
+def _disk() -> Iterator[Finding]:
+    folder = config.current().media_dir
+    if not folder.exists():
+        yield Finding("disk", "bad", f"{folder} does not exist.", f"mkdir -p {folder}")
+        return
+    usage = disk.usage(folder)
+    used_percent = 100 - 100 * usage.free_bytes // max(1, usage.total_bytes)
+    limit = settings.get("disk_limit_percent")
+    sentence = f"{folder}: {used_percent} % used, {usage.free_bytes / 1e9:.1f} GB free, limit {limit} %."
+    if used_percent > limit:
+        yield Finding(
+            "disk", "warn", sentence, "Add space or lower retention: the oldest footage is being deleted."
+        )
+    else:
+        yield Finding("disk", "ok", sentence)
+    lag = disk.timed_write(folder)
+    if lag is None:
+        yield Finding("disk write", "bad", "A small write did not end.", "Check the disk and its mount.")
+    else:
+        state = "warn" if lag > 1000 else "ok"
+        yield Finding(
+            "disk write",
+            state,
+            f"A small write and fsync took {lag} ms.",
+            "" if state == "ok" else "Slow disk.",
+        )
+    if shutil.disk_usage(config.current().data_dir).free < 512 * 1024**2:
+        yield Finding("disk of the database", "bad", "Less than 512 MB free.", "Free some space in DATA_DIR.")
+
+
+def _database() -> Iterator[Finding]:
+    kind = db.engine.dialect.name
+    db.session.execute(text("SELECT 1"))
+    if kind == "sqlite":
+        verdict = db.session.execute(text("PRAGMA quick_check(1)")).scalar()
+        if verdict != "ok":
+            yield Finding(
+                "database", "bad", f"SQLite is damaged: {verdict}.", "Restore a backup, then flask reconcile."
+            )
+            return
+    yield Finding("database", "ok", f"{kind} answers.")
+
+
+def _redis() -> Iterator[Finding]:
+    connection = queue.redis_connection()
+    try:
+        connection.ping()
+    except (RedisError, OSError) as error:
+        yield Finding(
+            "redis",
+            "bad",
+            f"Does not answer ({type(error).__name__}). Recording goes on.",
+            "Start Redis; check REDIS_URL.",
+        )
+        return
+    policy = str(connection.config_get("maxmemory-policy").get("maxmemory-policy", ""))
+    if policy not in {"noeviction", ""}:
+        yield Finding("redis", "warn", f"Evicts keys ({policy}).", "Set maxmemory-policy noeviction.")
+    else:
+        yield Finding("redis", "ok", "Answers.")
+
+
+def _workers() -> Iterator[Finding]:
+    since = now_ms() - nodes.DOWN_AFTER_MS
+    known = list(db.session.scalars(select(Node)))
+    for node in known:
+        if node.seen_ms > since:
+            yield Finding(f"capture on {node.name}", "ok", "Alive.")
+        else:
+            yield Finding(
+                f"capture on {node.name}",
+                "bad",
+                "No sign of life for 15 s.",
+                "python worker.py capture on that machine.",
+            )
+        if node.storage_state != "ok":
+            yield Finding(
+                f"storage on {node.name}",
+                "bad",
+                node.storage_detail or node.storage_state,
+                "See the disk line.",
+            )
+    if not known:
+        yield Finding(
+            "capture",
+            "bad",
+            "No capture worker was ever started.",
+            "./scripts/run, or python worker.py capture",
+        )
+    served = {
+        name for worker in Worker.all(connection=queue.redis_connection()) for name in worker.queue_names()
+    }
+    for name in (queue.HIGH, queue.DEFAULT, queue.media(nodes.key())):
+        if name in served:
+            yield Finding(f"queue {name}", "ok", "Has a worker.")
+        else:
+            yield Finding(f"queue {name}", "bad", "Nobody works on it.", f"python worker.py jobs {name}")
+
+
+def _set_up() -> Iterator[Finding]:
+    if setup.needs_owner():
+        yield Finding("owner", "warn", "No owner yet.", "Open the address that ./scripts/run printed.")
+
+
+def _cameras() -> Iterator[Finding]:
+    known = cameras.list_cameras()
+    states = status.of_cameras(known)
+    for camera in known:
+        found = states[camera.id]
+        reason = causes.get(found.cause) if found.cause else None
+        state = "ok" if found.state in {"live", "off"} else ("warn" if found.state == "connecting" else "bad")
+        sentence = f"{found.word}. {found.headline}".strip()
+        yield Finding(
+            f"camera {camera.number} {camera.name}"[:40], state, sentence, reason.body if reason else ""
+        )
