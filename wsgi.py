@@ -1,4 +1,6 @@
-"""The door for web servers: `wsgi:app`."""
+"""The door of the web server: `gunicorn -c gunicorn.conf.py wsgi:app`, and of `flask`."""
+
+from __future__ import annotations
 
 from cctv import create_app
 

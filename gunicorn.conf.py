@@ -1,0 +1,57 @@
+"""Settings of the web server that the streams need. Where to listen is given on the command line."""
+
+import re
+from pathlib import Path
+
+from gunicorn.glogging import Logger
+
+# One process: live windows, tails and small caches are shared by all viewers (DECISIONS 19).
+workers = 1
+worker_class = "gthread"
+# A direct stream holds a thread for as long as somebody watches: 200 viewers and the pages beside them.
+threads = 256
+worker_connections = 1000
+# Players ask for a playlist each second: the connection must outlive the pause between two questions.
+keepalive = 15
+# gthread reports itself alive while threads are busy, so endless answers live; only a stuck process ends.
+timeout = 60
+# An endless stream never finishes by itself: a stop waits this long for short answers and then cuts.
+graceful_timeout = 2
+# The heartbeat file must not wait for a slow disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+# Stream addresses hold a signed token of about 200 characters.
+limit_request_line = 4094
+limit_request_fields = 100
+limit_request_field_size = 8190
+# The control socket would lie in the home folder, shared by everything of this user.
+control_socket_disable = True
+# Only nginx on this machine may say who the client is.
+forwarded_allow_ips = "127.0.0.1,::1"
+accesslog = "-"
+errorlog = "-"
+access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms "%(f)s" "%(a)s"'
+
+_TOKEN = re.compile(r"(/stream/)[^/\s?\"]+")
+_SECRET = re.compile(
+    r"([?&](?:[a-z_]*(?:token|code|key|password|secret|signature)|sig|otp|jwt)=)[^&\s\"]*", re.I
+)
+_CREDENTIALS = re.compile(r"(\w+://)[^/@\s\"]+@")
+
+
+def masked(text):
+    """Stream tokens, secrets in a query and credentials in an address become ***."""
+    return _CREDENTIALS.sub(r"\1***@", _SECRET.sub(r"\1***", _TOKEN.sub(r"\1***", text)))
+
+
+class MaskedLogger(Logger):
+    """Gunicorn's logger, whose access lines hold no secret."""
+
+    def atoms(self, resp, req, environ, request_time):
+        """The values of an access line."""
+        atoms = super().atoms(resp, req, environ, request_time)
+        for name in ("r", "U", "q", "f"):
+            atoms[name] = masked(str(atoms.get(name) or "-"))
+        return atoms
+
+
+logger_class = MaskedLogger

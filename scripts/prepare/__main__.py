@@ -1,0 +1,96 @@
+"""`scripts/run`, `scripts/test` and `scripts/assets` after Python was found: prepare, then become the command.
+
+Decides the order of the steps; what a step does is in its own module.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+from scripts.prepare import assets, packages, system
+from scripts.prepare.progress import ROOT, VENV, SetUpError, Steps, fail
+from scripts.stack.options import parse_options
+
+
+def main(argv: list[str]) -> int:
+    """Prepare the machine, then run `argv[0]`: run, test or assets."""
+    command, *arguments = argv
+    try:
+        if command == "assets":
+            print("Assets built." if assets.build() else "Assets were up to date.")
+            return 0
+        if command == "test":
+            return _test(arguments)
+        return _run(arguments)
+    except SetUpError as error:
+        return fail(error)
+    except KeyboardInterrupt:
+        return fail("Stopped during the set-up; the next start goes on from here.")
+
+
+def _run(arguments: list[str]) -> int:
+    parse_options(arguments)
+    began = time.monotonic()
+    _prepare(Steps(3), system.needs_to_run(), ("requirements.txt",))
+    spent = time.monotonic() - began
+    os.environ["PATH"] = f"{VENV / 'bin'}:{os.environ['PATH']}"
+    os.execv(packages.PYTHON, ["python", "-m", "scripts.stack", f"--spent={spent:.2f}", *arguments])
+
+
+def _test(arguments: list[str]) -> int:
+    needs = [*system.needs_to_run(), *system.needs_to_test()]
+    _prepare(Steps(3), needs, ("requirements.txt", "requirements-dev.txt"))
+    os.environ["PATH"] = f"{VENV / 'bin'}:{os.environ['PATH']}"
+    os.environ.setdefault("CHROME_PATH", system.find_chromium() or "")
+    checks = (
+        ("Lint", ["ruff", "check", "."]),
+        ("Format", ["ruff", "format", "--check", "."]),
+        ("Types", ["mypy"]),
+        ("Rooms", ["lint-imports"]),
+    )
+    failed = []
+    for title, argv in checks:
+        if not _check(title, argv):
+            failed.append(title)
+    # Most tests wait for something outside: three processes keep two cores busy. A file stays in one process,
+    # so that what a module starts is started once.
+    code = subprocess.call([packages.PYTHON, "-m", "pytest", "-n", "3", "--dist", "loadfile", *arguments])
+    if failed:
+        print(f"Failed before the tests: {', '.join(failed)}.", file=sys.stderr)
+    return code or bool(failed)
+
+
+def _check(title: str, argv: list[str]) -> bool:
+    began = time.monotonic()
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    print(
+        f"{title}: {'ok' if done.returncode == 0 else 'FAILED'}, {time.monotonic() - began:.1f} s", flush=True
+    )
+    if done.returncode != 0:
+        print(done.stdout + done.stderr, flush=True)
+    return done.returncode == 0
+
+
+def _prepare(steps: Steps, needs: list[system.Need], requirements: tuple[str, ...]) -> None:
+    with steps.step(f"Programs ({', '.join(need.name for need in needs if need.name != 'setpriv')})"):
+        missing = system.install_missing(needs)
+        if any(need.name == "virtual environments" for need in missing):
+            raise system.refuse(missing)
+    with steps.step("Python packages"):
+        for end in range(1, len(requirements) + 1):
+            packages.install(*requirements[:end])
+        names = ", ".join(need.name for need in missing)
+        missing = packages.install_wheels_for(missing)
+        if missing:
+            raise system.refuse(missing)
+        if names:
+            steps.remark = f"{names} as a wheel, since the distribution's could not be installed"
+    with steps.step("Browser assets"):
+        assets.build()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,100 @@
+"""`scripts/run` once everything is installed: check, start the parts, tell the person, watch, stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from scripts.stack import leftovers, parts, private_redis
+from scripts.stack.options import Options, parse_options
+from scripts.stack.preflight import Facts, already_running, try_lock
+from scripts.stack.ready import Announcer, address
+from scripts.stack.supervisor import Supervisor
+
+_REDIS_PATIENCE_SECONDS = 20.0
+
+
+def main(arguments: list[str]) -> int:
+    """Run until a signal; returns the exit code: 0 after a stop, 1 when it could not start."""
+    options = parse_options(arguments)
+    facts = _preflight()
+    if facts.refusal:
+        return _refuse(facts.refusal)
+    if not parts.is_free(options.host, options.port):
+        return _refuse(
+            f"{address(options)} cannot be used: another program listens there, or the address is not of this "
+            f"machine. Try another port: ./scripts/run --port {options.port + 1}"
+        )
+    data_dir = Path(facts.data_dir)
+    lock = try_lock(data_dir)
+    if lock is None:
+        return _refuse(already_running(data_dir))
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()} {address(options)}\n".encode())
+    if facts.warning:
+        print(facts.warning, flush=True)
+    try:
+        return _supervise(options, facts, data_dir)
+    finally:
+        os.ftruncate(lock, 0)
+
+
+def _preflight() -> Facts:
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.stack.preflight"], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode != 0:
+        return Facts(refusal="The configuration or the database cannot be used; the reason stands above.")
+    return Facts(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _supervise(options: Options, facts: Facts, data_dir: Path) -> int:
+    ended = leftovers.end(data_dir, with_captures=False, patience_seconds=5)
+    if ended:
+        print(f"Ended {ended} processes that an earlier run had left behind.", flush=True)
+    port = parts.demo_port(data_dir, facts.demo_camera_url)
+    env = {
+        **os.environ,
+        "DATA_DIR": facts.data_dir,
+        "MEDIA_DIR": facts.media_dir,
+        "REDIS_URL": facts.redis_url,
+        "DEMO_CAMERA_URL": facts.demo_camera_url or f"rtsp://127.0.0.1:{port}/demo",
+        "PYTHONUNBUFFERED": "1",
+    }
+    supervisor = Supervisor(data_dir, env, say=_say)
+    supervisor.listen_to_signals()
+    announcer = Announcer(options, data_dir, facts.setup_path)
+    try:
+        if facts.has_private_redis:
+            supervisor.start([private_redis.plan(data_dir)])
+            private_redis.wait(data_dir, patience_seconds=_REDIS_PATIENCE_SECONDS)
+        supervisor.start([parts.web(options.host, options.port), *parts.workers()])
+        if not facts.demo_camera_url:
+            supervisor.start([parts.demo(port)])
+        supervisor.run(announcer.tick)
+    except OSError as error:
+        return _refuse(str(error))
+    finally:
+        _say("Stopping ...")
+        supervisor.stop()
+        _say("Stopped.")
+    return 0
+
+
+def _say(line: str) -> None:
+    try:
+        print(line, flush=True)
+    except OSError:  # the terminal is gone; the parts still have to be stopped
+        sys.stdout = open(os.devnull, "w")
+
+
+def _refuse(sentence: str) -> int:
+    print(sentence, file=sys.stderr, flush=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
