@@ -32,9 +32,7 @@ errorlog = "-"
 access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms "%(f)s" "%(a)s"'
 
 _TOKEN = re.compile(r"(/stream/)[^/\s?\"]+")
-_SECRET = re.compile(
-    r"([?&](?:[a-z_]*(?:token|code|key|password|secret|signature)|sig|otp|jwt)=)[^&\s\"]*", re.I
-)
+_SECRET = re.compile(r"([?&](?:[a-z_]*(?:token|code|key|password|secret|signature)|sig|otp)=)[^&\s\"]*", re.I)
 _CREDENTIALS = re.compile(r"(\w+://)[^/@\s\"]+@")
 
 

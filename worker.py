@@ -43,7 +43,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _all() -> int:
     from cctv.config import Config
-
     from scripts.stack.parts import workers
     from scripts.stack.supervisor import Supervisor
 

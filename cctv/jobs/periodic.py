@@ -66,7 +66,7 @@ class PeriodicScheduler(Scheduler):
         """All runs share one job id: one that still waits in its queue is not put there again."""
         waiting = self.get_queue_for_job(job)
         is_waiting = (
-            job.get_status() == JobStatus.QUEUED and self.connection.lpos(waiting.key, job.id) is not None  # type: ignore[attr-defined]
+            job.get_status() == JobStatus.QUEUED and self.connection.lpos(waiting.key, job.id) is not None
         )
         if not is_waiting:
             super().enqueue_job(job)

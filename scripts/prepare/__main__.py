@@ -1,4 +1,4 @@
-"""`scripts/run`, `scripts/test` and `scripts/assets` after Python was found: prepare, then become the command.
+"""`scripts/run`, `scripts/test` and `scripts/assets` once Python is found: prepare, then become the command.
 
 Decides the order of the steps; what a step does is in its own module.
 """
@@ -37,7 +37,9 @@ def _run(arguments: list[str]) -> int:
     _prepare(Steps(3), system.needs_to_run(), ("requirements.txt",))
     spent = time.monotonic() - began
     os.environ["PATH"] = f"{VENV / 'bin'}:{os.environ['PATH']}"
-    os.execv(packages.PYTHON, ["python", "-m", "scripts.stack", f"--spent={spent:.2f}", *arguments])
+    os.execv(
+        packages.PYTHON, [str(packages.PYTHON), "-m", "scripts.stack", f"--spent={spent:.2f}", *arguments]
+    )
 
 
 def _test(arguments: list[str]) -> int:
@@ -66,9 +68,8 @@ def _test(arguments: list[str]) -> int:
 def _check(title: str, argv: list[str]) -> bool:
     began = time.monotonic()
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
-    print(
-        f"{title}: {'ok' if done.returncode == 0 else 'FAILED'}, {time.monotonic() - began:.1f} s", flush=True
-    )
+    verdict = "ok" if done.returncode == 0 else "FAILED"
+    print(f"{title}: {verdict}, {time.monotonic() - began:.1f} s", flush=True)
     if done.returncode != 0:
         print(done.stdout + done.stderr, flush=True)
     return done.returncode == 0

@@ -19,6 +19,9 @@ _SPRITE = _STATIC / "icons.svg"
 _ICON_LIST = ROOT / "scripts" / "icons.txt"
 _STAMP = _VENDOR / ".stamp"
 
+_FILLED = 'fill="currentColor"'
+_OUTLINE = 'fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"'
+
 # (file below node_modules, name below vendor). Source maps are left out: nobody debugs others' code here.
 _FILES = (
     ("htmx.org/dist/htmx.min.js", "htmx.min.js"),
@@ -95,10 +98,6 @@ def _symbol(name: str) -> str:
     if inner is None:
         raise SetUpError(f"{path} is not an SVG picture.")
     body = re.sub(r"\s+", " ", inner[1]).strip()
-    paint = (
-        'fill="currentColor"'
-        if style == "filled"
-        else 'fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"'
-    )
+    paint = _FILLED if style == "filled" else _OUTLINE
     identity = icon if style == "outline" else f"{icon}-{style}"
     return f'<symbol id="{identity}" viewBox="0 0 24 24" {paint}>{body}</symbol>'

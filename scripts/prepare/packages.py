@@ -50,9 +50,7 @@ def make_environment() -> None:
         shutil.rmtree(VENV)
     base = getattr(sys, "_base_executable", None) or sys.executable
     if not Path(base).exists():
-        raise SetUpError(
-            f"{base}, the Python that .venv was made with, is gone. Delete .venv and start again."
-        )
+        raise SetUpError(f"{base}, the Python of .venv, is gone. Delete .venv and start again.")
     run([base, "-m", "venv", str(VENV)])
 
 

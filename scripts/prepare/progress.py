@@ -5,11 +5,10 @@ What a program prints goes to one log file and is shown only when it fails; neve
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,7 +47,7 @@ class Steps:
         print(f"{self.remark}, {took}" if self.remark else took, flush=True)
 
 
-def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
+def run(argv: Sequence[str]) -> None:
     """Run a program of the set-up; its output goes to the log.
 
     Raises:
@@ -60,14 +59,7 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
         log.flush()
         start = log.tell()
         try:
-            code = subprocess.call(
-                argv,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **(env or {})},
-            )
+            code = subprocess.call(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         except OSError as error:
             raise SetUpError(f"{argv[0]} cannot be started: {error}") from error
     if code != 0:

@@ -5,7 +5,6 @@ Installs packages, never starts or enables a service: the parts that we need are
 
 from __future__ import annotations
 
-import glob
 import importlib.util
 import os
 import re
@@ -30,7 +29,8 @@ if [ ! -e $policy ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 install() { apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"; }
-if [ -n "$(find /var/lib/apt/lists -name '*Packages*' 2>/dev/null | head -n 1)" ] && install "$@"; then exit 0; fi
+lists=$(find /var/lib/apt/lists -name '*Packages*' 2>/dev/null | head -n 1)
+if [ -n "$lists" ] && install "$@"; then exit 0; fi
 apt-get update && install "$@"
 """
 
@@ -75,23 +75,23 @@ def find_chromium() -> str | None:
     return next((path for name in names if (path := shutil.which(name))), None)
 
 
+def _succeeds(*argv: str) -> bool:
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
 def _has_rtsp_server() -> bool:
     asked = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     elements = ("x264enc", "avdec_h264", "rtspsrc", "hlsdemux", "rtph264pay")
     return (
         Path("/usr/bin/python3").exists()
-        and subprocess.run(["/usr/bin/python3", "-c", asked], capture_output=True, check=False).returncode
-        == 0
+        and _succeeds("/usr/bin/python3", "-c", asked)
         and shutil.which("gst-inspect-1.0") is not None
-        and all(
-            subprocess.run(["gst-inspect-1.0", "--exists", name], check=False).returncode == 0
-            for name in elements
-        )
+        and all(_succeeds("gst-inspect-1.0", "--exists", name) for name in elements)
     )
 
 
 def _has_postgres() -> bool:
-    return bool(shutil.which("initdb") or glob.glob("/usr/lib/postgresql/*/bin/initdb"))
+    return bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
 
 
 def needs_to_run() -> list[Need]:

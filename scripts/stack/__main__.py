@@ -25,8 +25,8 @@ def main(arguments: list[str]) -> int:
         return _refuse(facts.refusal)
     if not parts.is_free(options.host, options.port):
         return _refuse(
-            f"{address(options)} cannot be used: another program listens there, or the address is not of this "
-            f"machine. Try another port: ./scripts/run --port {options.port + 1}"
+            f"{address(options)} cannot be used: another program listens there, or the address is not "
+            f"of this machine. Try another port: ./scripts/run --port {options.port + 1}"
         )
     data_dir = Path(facts.data_dir)
     lock = try_lock(data_dir)
@@ -88,7 +88,7 @@ def _say(line: str) -> None:
     try:
         print(line, flush=True)
     except OSError:  # the terminal is gone; the parts still have to be stopped
-        sys.stdout = open(os.devnull, "w")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse(sentence: str) -> int:

@@ -90,11 +90,10 @@ def _prepare_database(config: object) -> dict[str, str]:
 
 
 def _setup_path() -> str:
-    try:
-        from cctv.services import setup
-    except ImportError:
-        return ""
-    return setup.ready_link() or ""
+    from cctv.services import setup
+
+    code = setup.code()
+    return f"/setup/welcome?code={code}" if code else ""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The private Redis of a DATA_DIR: its configuration and its program. Reached through a socket, never a port."""
+"""The private Redis of a DATA_DIR: configuration and program. Reached through a socket, never a port."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ def plan(data_dir: Path) -> Plan:
         raise OSError("Neither redis-server nor valkey-server is on PATH; ./scripts/run installs one.")
     socket_path = data_dir / "redis.sock"
     if len(str(socket_path).encode()) > _LONGEST_SOCKET_PATH:
-        raise OSError(
-            f"The path of DATA_DIR is too long for a socket in it: {data_dir}. Choose a shorter one."
-        )
+        raise OSError(f"DATA_DIR is too long a path for a socket in it: {data_dir}. Choose a shorter one.")
     folder = data_dir / "redis"
     folder.mkdir(mode=0o700, exist_ok=True)
     configuration = folder / "redis.conf"

@@ -62,7 +62,7 @@ class Supervisor:
                 part.start()
 
     def run(self, on_tick: Callable[[], float | None]) -> None:
-        """Watch until a stop is asked; `on_tick` returns the seconds after which it wants to be called again."""
+        """Watch until a stop is asked; `on_tick` returns in how many seconds it wants to be called again."""
         rotate_at = time.monotonic() + _ROTATE_EVERY_SECONDS
         while not self.is_stopping:
             self._restart_dead_parts()
@@ -95,10 +95,9 @@ class Supervisor:
             return
         when = f"in {wait:g} s" if wait else "at once"
         again = f", {deaths} times in a row" if deaths > 1 else ""
-        said = logs.last_line(part.log)
-        self._say(
-            f"{part.plan.name} ended ({in_words(code)}{again}); starting it again {when}. {said}".rstrip()
-        )
+        last = logs.last_line(part.log)
+        why = f"{in_words(code)}{again}"
+        self._say(f"{part.plan.name} ended ({why}); starting it again {when}. {last}".rstrip())
 
     def _rotate_logs(self) -> None:
         for path in self.log_dir.glob("*.log"):
