@@ -61,7 +61,7 @@ def _supervise(options: Options, facts: Facts, data_dir: Path) -> int:
         "DATA_DIR": facts.data_dir,
         "MEDIA_DIR": facts.media_dir,
         "REDIS_URL": facts.redis_url,
-        "DEMO_CAMERA_URL": facts.demo_camera_url or f"rtsp://127.0.0.1:{port}/demo",
+        "DEMO_CAMERA_URL": facts.demo_camera_url or f"rtsp://127.0.0.1:{port}/demo/1",
         "PYTHONUNBUFFERED": "1",
     }
     supervisor = Supervisor(data_dir, env, say=_say)

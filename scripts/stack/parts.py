@@ -29,7 +29,10 @@ def web(host: str, port: int) -> Plan:
 
 def demo(port: int) -> Plan:
     """The built-in camera."""
-    return Plan(name="demo", argv=(sys.executable, "-m", "cctv.demo", "--port", str(port)), is_base=True)
+    # Its loops are the same for every DATA_DIR and take some seconds to encode: kept with the project.
+    cache = str(_ROOT / ".cache" / "loops")
+    argv = (sys.executable, "-m", "cctv.demo", "--port", str(port), "--cache", cache)
+    return Plan(name="demo", argv=argv, is_base=True)
 
 
 def workers() -> list[Plan]:

@@ -1,0 +1,1 @@
+"""The tests, one folder a room. Everything here is real: processes, databases, cameras, browser."""
