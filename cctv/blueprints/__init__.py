@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from flask import Flask
 
+from cctv.blueprints import shell
 from cctv.blueprints.api import health
+from cctv.blueprints.auth import register_auth
+from cctv.blueprints.errors import register_errors
+from cctv.blueprints.frame import register_frame
+from cctv.blueprints.headers import register_headers
 
 
 def register(app: Flask) -> None:
     """Register every face that speaks HTTP."""
+    register_headers(app)
+    register_errors(app)
+    register_frame(app)
+    register_auth(app)
+    app.register_blueprint(shell.blueprint)
     app.register_blueprint(health.blueprint)

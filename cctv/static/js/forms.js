@@ -1,0 +1,80 @@
+// Forms: one answer per press, focus on the first wrong field, show-password buttons, copy buttons, the narrow rail.
+
+import { remember } from "./marks.js";
+
+function submitters(form) {
+  return [...form.querySelectorAll("button[type=submit], button:not([type])"), ...document.querySelectorAll(`button[form="${form.id || "-"}"]`)];
+}
+
+function setBusy(form, isBusy) {
+  for (const button of submitters(form)) {
+    if (isBusy && !button.disabled) button.dataset.wasBusy = "yes";
+    if (isBusy || button.dataset.wasBusy) button.disabled = isBusy;
+    if (!isBusy) delete button.dataset.wasBusy;
+  }
+}
+
+// A plain form: the press must reach the server first, so the button is disabled one turn later.
+function busyWhileLeaving(event) {
+  if (event.defaultPrevented || event.target.target === "_blank" || event.target.method === "dialog") return;
+  setTimeout(() => setBusy(event.target, true));
+  setTimeout(() => setBusy(event.target, false), 10000); // a download leaves the page where it is
+}
+
+function focusFirstError(root) {
+  const wrong = root.querySelector('[aria-invalid="true"]');
+  if (wrong && !wrong.closest("[hidden]")) wrong.focus();
+}
+
+function reveal(button) {
+  const field = document.getElementById(button.dataset.reveal);
+  const isShown = field.type === "password";
+  field.type = isShown ? "text" : "password";
+  button.setAttribute("aria-pressed", isShown);
+  button.querySelector("use").setAttribute("href", button.querySelector("use").getAttribute("href").replace(/#.*/, isShown ? "#eye-off" : "#eye"));
+}
+
+async function copy(button) {
+  const text = button.dataset.copy;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without TLS there is no clipboard API: select the text so that Ctrl+C works.
+    const source = document.getElementById(button.dataset.copyFrom || "");
+    if (source) getSelection().selectAllChildren(source);
+    return;
+  }
+  const word = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = word), 1500);
+}
+
+function toggleRail(button) {
+  const isClosed = document.body.classList.toggle("rail-closed");
+  button.setAttribute("aria-expanded", !isClosed);
+  remember("rail", isClosed ? "closed" : "open");
+}
+
+// Buttons that only work with JavaScript are hidden in the page and shown here.
+function showHelpers(root) {
+  for (const node of root.querySelectorAll("[data-reveal], [data-copy], [data-rail], [data-pause], [data-shortcuts]")) node.hidden = false;
+}
+
+export function watchForms() {
+  document.addEventListener("submit", busyWhileLeaving);
+  window.addEventListener("pageshow", () => document.querySelectorAll("form").forEach((form) => setBusy(form, false)));
+  document.body.addEventListener("htmx:beforeRequest", (event) => event.target.matches("form") && setBusy(event.target, true));
+  document.body.addEventListener("htmx:afterRequest", (event) => event.target.matches("form") && setBusy(event.target, false));
+  document.body.addEventListener("htmx:afterSettle", (event) => {
+    showHelpers(event.target);
+    if (event.detail.xhr?.status === 422) focusFirstError(event.target.isConnected ? event.target : document);
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-reveal], [data-copy], [data-rail]");
+    if (button?.dataset.reveal) reveal(button);
+    else if (button?.dataset.copy) copy(button);
+    else if (button && "rail" in button.dataset) toggleRail(button);
+  });
+  showHelpers(document);
+  focusFirstError(document);
+}
