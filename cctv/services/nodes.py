@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from cctv import config
 from cctv.clock import now_ms
+from cctv.errors import NotFound
 from cctv.extensions import begin_writing, db
 from cctv.models import Node
 
@@ -60,3 +61,20 @@ def is_capturing(at_ms: int | None = None) -> bool:
     """Whether any node's capture worker gave a sign of life lately."""
     since = (at_ms or now_ms()) - DOWN_AFTER_MS
     return db.session.scalar(select(Node.id).where(Node.seen_ms > since).limit(1)) is not None
+
+
+def list_nodes() -> list[Node]:
+    """Every machine that ever captured."""
+    return list(db.session.scalars(select(Node).order_by(Node.id)))
+
+
+def get_node(node_id: int) -> Node:
+    """The row of a machine.
+
+    Raises:
+        NotFound: there is none.
+    """
+    node = db.session.get(Node, node_id)
+    if node is None:
+        raise NotFound("This machine is not known.")
+    return node

@@ -1,0 +1,26 @@
+"""The periodic jobs: what must happen although nobody asked. Short, and safe to run twice or late.
+
+What touches bytes is enqueued for the node that holds them.
+"""
+
+from __future__ import annotations
+
+from cctv import clock, queue
+from cctv.services import cameras, captures, gaps, nodes, probes, recordings
+
+
+def tick() -> None:
+    """Every 10 s: captures without an owner, recordings that end or begin a day, gaps that can be explained."""
+    captures.dispatch()
+    recordings.end_planned()
+    recordings.roll_days()
+    for camera in cameras.list_cameras():
+        gaps.settle(camera.id, clock.now_ms() - gaps.SETTLE_AFTER_MS)
+
+
+def hourly() -> None:
+    """Every hour: forget old checks, and let each node make its rows and files agree."""
+    probes.forget_old()
+    for node in nodes.list_nodes():
+        queue.enqueue(queue.media(node.key), "cctv.jobs.storage.reconcile", node.id, timeout_seconds=1800)
+        queue.enqueue(queue.media(node.key), "cctv.jobs.storage.hash_segments", node.id, timeout_seconds=1800)
