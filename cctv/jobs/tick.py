@@ -10,7 +10,7 @@ from cctv.services import cameras, captures, gaps, nodes, probes, recordings
 
 
 def tick() -> None:
-    """Every 10 s: captures without an owner, recordings that end or begin a day, gaps that can be explained."""
+    """Every 10 s: captures without an owner, recordings that end, new days, gaps that can be explained."""
     captures.dispatch()
     recordings.end_planned()
     recordings.roll_days()
