@@ -9,6 +9,8 @@ import time
 from enum import StrEnum
 from threading import Lock
 
+from flask import current_app
+
 from cctv import keys
 from cctv.errors import NotAllowed, NotFound
 from cctv.extensions import db
@@ -96,7 +98,8 @@ def open_media_token(token: str, camera_id: int, action: Action) -> None:
     payload = keys.unsign("media", token, max_age_seconds=TOKEN_SECONDS)
     if payload is None or payload[1:] != [camera_id, str(action)]:
         raise NotFound("This address is not valid (any more). Reload the page.")
-    _verdicts.check(payload[0], camera_id, action)
+    verdicts: _Verdicts = current_app.extensions.setdefault("cctv.verdicts", _Verdicts())
+    verdicts.check(payload[0], camera_id, action)
 
 
 class _Verdicts:
@@ -123,9 +126,6 @@ class _Verdicts:
             if len(self._until) > 10_000:
                 self._until.clear()
             self._until[key] = now + _RECHECK_SECONDS
-
-
-_verdicts = _Verdicts()
 
 
 def _refusal(action: Action) -> str:
