@@ -1,1 +1,2 @@
-"""The built-in camera, which is also the tests' camera. Never imported by the product's services."""
+"""The built-in demo camera and the tests' cameras: an RTSP server that plays loops and breaks on command.
+It must never encode while it serves, and the product knows it only as the address of a camera."""
