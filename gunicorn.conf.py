@@ -33,7 +33,7 @@ access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms "%(f)s" "%(a)s"'
 
 _TOKEN = re.compile(r"(/stream/)[^/\s?\"]+")
 _SECRET = re.compile(r"([?&](?:[a-z_]*(?:token|code|key|password|secret|signature)|sig|otp)=)[^&\s\"]*", re.I)
-_CREDENTIALS = re.compile(r"(\w+://)[^/@\s\"]+@")
+_CREDENTIALS = re.compile(r"(\w+(?:://|%3A%2F%2F))[^/\s\"&]*(?:@|%40)", re.I)
 
 
 def masked(text):

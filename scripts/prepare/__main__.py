@@ -53,16 +53,12 @@ def _test(arguments: list[str]) -> int:
         ("Types", ["mypy"]),
         ("Rooms", ["lint-imports"]),
     )
-    failed = []
-    for title, argv in checks:
-        if not _check(title, argv):
-            failed.append(title)
+    # All of them, so that one run tells everything that is wrong.
+    verdicts = [_check(title, argv) for title, argv in checks]
     # Most tests wait for something outside: three processes keep two cores busy. A file stays in one process,
     # so that what a module starts is started once.
     code = subprocess.call([packages.PYTHON, "-m", "pytest", "-n", "3", "--dist", "loadfile", *arguments])
-    if failed:
-        print(f"Failed before the tests: {', '.join(failed)}.", file=sys.stderr)
-    return code or bool(failed)
+    return code or int(not all(verdicts))
 
 
 def _check(title: str, argv: list[str]) -> bool:

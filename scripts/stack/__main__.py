@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 from scripts.stack import leftovers, parts, private_redis
+from scripts.stack.catch_up import PREFLIGHT, CatchUp, read_facts
 from scripts.stack.options import Options, parse_options
 from scripts.stack.preflight import Facts, already_running, try_lock
 from scripts.stack.ready import Announcer, address
@@ -19,6 +19,8 @@ _REDIS_PATIENCE_SECONDS = 20.0
 
 def main(arguments: list[str]) -> int:
     """Run until a signal; returns the exit code: 0 after a stop, 1 when it could not start."""
+    # Secrets have modes of their own; footage may be read by the group of a web server in front.
+    os.umask(0o027)
     options = parse_options(arguments)
     facts = _preflight()
     if facts.refusal:
@@ -43,12 +45,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _preflight() -> Facts:
-    done = subprocess.run(
-        [sys.executable, "-m", "scripts.stack.preflight"], stdout=subprocess.PIPE, text=True, check=False
-    )
-    if done.returncode != 0:
-        return Facts(refusal="The configuration or the database cannot be used; the reason stands above.")
-    return Facts(**json.loads(done.stdout.splitlines()[-1]))
+    done = subprocess.run(PREFLIGHT, stdout=subprocess.PIPE, text=True, check=False)
+    return read_facts(done.returncode, done.stdout)
 
 
 def _supervise(options: Options, facts: Facts, data_dir: Path) -> int:
@@ -67,6 +65,7 @@ def _supervise(options: Options, facts: Facts, data_dir: Path) -> int:
     supervisor = Supervisor(data_dir, env, say=_say)
     supervisor.listen_to_signals()
     announcer = Announcer(options, data_dir, facts.setup_path)
+    catch_up = CatchUp(env, on_done=announcer.use_setup_path) if facts.warning else None
     try:
         if facts.has_private_redis:
             supervisor.start([private_redis.plan(data_dir)])
@@ -74,7 +73,7 @@ def _supervise(options: Options, facts: Facts, data_dir: Path) -> int:
         supervisor.start([parts.web(options.host, options.port), *parts.workers()])
         if not facts.demo_camera_url:
             supervisor.start([parts.demo(port)])
-        supervisor.run(announcer.tick)
+        supervisor.run(lambda: _sooner(announcer.tick(), catch_up.tick() if catch_up else None))
     except OSError as error:
         return _refuse(str(error))
     finally:
@@ -82,6 +81,10 @@ def _supervise(options: Options, facts: Facts, data_dir: Path) -> int:
         supervisor.stop()
         _say("Stopped.")
     return 0
+
+
+def _sooner(*waits: float | None) -> float | None:
+    return min((wait for wait in waits if wait is not None), default=None)
 
 
 def _say(line: str) -> None:
@@ -97,4 +100,7 @@ def _refuse(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # before there was anything to stop
+        sys.exit(130)

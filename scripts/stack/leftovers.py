@@ -30,13 +30,12 @@ class Process:
 
 def find_marked(data_dir: Path) -> list[Process]:
     """Every living process that was started, by whatever way, under the supervisor of this DATA_DIR."""
-    mark = f"{MARK}={data_dir}".encode()
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
-            if mark not in (entry / "environ").read_bytes().split(b"\0"):
+            if not _belongs(entry, data_dir):
                 continue
             process = _read(entry)
         except OSError:  # it ended meanwhile, or belongs to another user
@@ -44,6 +43,13 @@ def find_marked(data_dir: Path) -> list[Process]:
         if process is not None:
             found.append(process)
     return found
+
+
+def _belongs(entry: Path, data_dir: Path) -> bool:
+    if f"{MARK}={data_dir}".encode() in (entry / "environ").read_bytes().split(b"\0"):
+        return True
+    # Redis writes its title over its environment; the title names its socket.
+    return f":{data_dir}/redis.sock".encode() in (entry / "cmdline").read_bytes()
 
 
 def _read(entry: Path) -> Process | None:

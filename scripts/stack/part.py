@@ -34,6 +34,8 @@ class Plan:
     is_base: bool = False
     """Started before and stopped after the parts that lean on it (Redis, the demo camera)."""
     start_after_seconds: float = 0.0
+    orphan_signal: str = "TERM"
+    """What it gets when the supervisor dies, even by kill -9."""
 
 
 class Part:
@@ -55,13 +57,13 @@ class Part:
     def start(self) -> None:
         """Start the process in a session of its own, so that Ctrl-C reaches only the supervisor.
 
-        It gets TERM when the supervisor dies, even by kill -9 (prctl PR_SET_PDEATHSIG through setpriv).
+        setpriv asks the kernel for the orphan's signal (prctl PR_SET_PDEATHSIG) and becomes the program.
         """
         setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
         log = open_log(self.log)
         try:
             self.process = subprocess.Popen(
-                [setpriv, "--pdeathsig", "TERM", *self.plan.argv],
+                [setpriv, "--pdeathsig", self.plan.orphan_signal, *self.plan.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

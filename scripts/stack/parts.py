@@ -46,7 +46,12 @@ def workers() -> list[Plan]:
         for queue in ("high", "default", "media")
     ]
     return [
-        Plan(name="capture", argv=(sys.executable, str(_ROOT / "worker.py"), "capture")),
+        Plan(
+            name="capture",
+            argv=(sys.executable, str(_ROOT / "worker.py"), "capture"),
+            # An orphaned worker hands over: its captures go on and the next start adopts them (DECISIONS 2).
+            orphan_signal="USR1",
+        ),
         *jobs,
         Plan(
             name="scheduler",

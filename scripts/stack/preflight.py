@@ -51,16 +51,19 @@ def already_running(data_dir: Path) -> str:
     return f"It is already running{where} on {data_dir}. Stop that one first, or set another DATA_DIR."
 
 
-def inspect() -> Facts:
-    """Read the configuration, bring the database up to date, and make a set-up code if one is needed."""
+def inspect(*, take_lock: bool) -> Facts:
+    """Read the configuration, bring the database up to date, and make a set-up code if one is needed.
+
+    `take_lock` is False when the supervisor that asks holds the lock of the DATA_DIR itself.
+    """
     from cctv.config import Config, ConfigError
 
     try:
         config = Config.from_environment()
     except (ConfigError, OSError) as error:
         return Facts(refusal=str(error))
-    lock = try_lock(config.data_dir)
-    if lock is None:
+    # Held until this process ends: two starts at once must not both migrate.
+    if take_lock and try_lock(config.data_dir) is None:
         return Facts(refusal=already_running(config.data_dir))
     private = f"unix://{config.data_dir}/redis.sock"
     facts = {
@@ -98,6 +101,4 @@ def _setup_path() -> str:
 
 if __name__ == "__main__":
     # Only the last line is read, whatever a migration prints before.
-    result = inspect()
-    print(json.dumps(asdict(result)))
-    sys.exit(0)
+    print(json.dumps(asdict(inspect(take_lock="--again" not in sys.argv))))

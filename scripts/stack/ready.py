@@ -16,7 +16,9 @@ from scripts.stack.options import Options
 
 HEALTH_PATH = "/v0/api/system/health/"
 _FIRST_WORD_AFTER_SECONDS = 8.0
-_ASK_EVERY_SECONDS = 0.1
+# Often while a start is normal, then seldom: each question is a line in the access log.
+_ASK_EVERY_SECONDS = 0.2
+_ASK_SELDOM_SECONDS = 2.0
 
 
 def address(options: Options) -> str:
@@ -54,7 +56,12 @@ class Announcer:
         self._setup_path = setup_path
         self._began = time.monotonic() - options.spent_seconds
         self._speak_at = time.monotonic() + _FIRST_WORD_AFTER_SECONDS
+        self._is_late = False
         self.is_ready = False
+
+    def use_setup_path(self, path: str) -> None:
+        """The set-up link, known late when the database was away at the start."""
+        self._setup_path = path
 
     def tick(self) -> float | None:
         """Look once; returns when to look again, None when there is nothing left to say."""
@@ -69,7 +76,8 @@ class Announcer:
             names = ", ".join(missing or ["web"])
             print(f"Still waiting for: {names}. See {self._data_dir / 'logs'}", flush=True)
             self._speak_at = time.monotonic() + 4 * _FIRST_WORD_AFTER_SECONDS
-        return _ASK_EVERY_SECONDS
+            self._is_late = True
+        return _ASK_SELDOM_SECONDS if self._is_late else _ASK_EVERY_SECONDS
 
     def _block(self) -> str:
         first = address(self._options)
