@@ -1,0 +1,33 @@
+"""Finds the programs that media work needs and says which version they are.
+It runs nothing by itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+
+
+@functools.cache
+def ffmpeg_path() -> str | None:
+    """ffmpeg on PATH, else the one of the imageio-ffmpeg wheel, else None."""
+    found = shutil.which("ffmpeg")
+    if found:
+        return found
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe  # type: ignore[import-not-found]
+    except ImportError:
+        return None
+    try:
+        path = str(get_ffmpeg_exe())
+    except RuntimeError:
+        return None
+    return path if os.access(path, os.X_OK) else None
+
+
+def parse_version(banner: str) -> tuple[int, int] | None:
+    """(major, minor) from the first line of `ffmpeg -version`; None for builds that have no number."""
+    match = re.search(r"ffmpeg version n?([0-9]+)\.([0-9]+)", banner)
+    return (int(match[1]), int(match[2])) if match else None
