@@ -105,8 +105,12 @@ def begin_session(user: User, *, is_kept: bool = False) -> None:
     session.clear()
     login_user(user)
     session.permanent = is_kept
-    session["until"] = int(time.time()) + (KEPT_SECONDS if is_kept else SESSION_SECONDS)
+    session["until"] = _session_end(KEPT_SECONDS if is_kept else SESSION_SECONDS)
     users.note_sign_in(user)
+
+
+def _session_end(seconds: int = SESSION_SECONDS) -> int:
+    return int(time.time()) + seconds
 
 
 def local_path(wanted: str | None) -> str:
@@ -125,7 +129,9 @@ def local_path(wanted: str | None) -> str:
 def _require_sign_in() -> ResponseReturnValue | None:
     if request.endpoint is None or request.path in _OPEN_PATHS or request.path.startswith(_OPEN_PREFIXES):
         return None
-    if current_user.is_authenticated and session.get("until", 0) < time.time():
+    # A session that does not say when it ends is dated from now.
+    ends = session.setdefault("until", _session_end()) if current_user.is_authenticated else 0
+    if current_user.is_authenticated and ends < time.time():
         logout_user()
         session.clear()
     return None if current_user.is_authenticated else _unauthorised()

@@ -26,6 +26,23 @@ function focusFirstError(root) {
   if (wrong && !wrong.closest("[hidden]")) wrong.focus();
 }
 
+// Messages arrive beside fields that were not swapped (_problems.html): mark those fields, unmark the others.
+function markFields(form) {
+  for (const message of form.querySelectorAll(".form-error[id$='-error']")) {
+    const field = document.getElementById(message.id.slice(0, -"-error".length));
+    if (message.textContent.trim()) field?.setAttribute("aria-invalid", "true");
+    else field?.removeAttribute("aria-invalid");
+  }
+}
+
+function afterSwap(event) {
+  showHelpers(event.target);
+  if (event.detail.xhr?.status !== 422) return;
+  const form = event.detail.requestConfig?.elt?.closest("form");
+  if (form?.isConnected) markFields(form);
+  focusFirstError(form?.isConnected ? form : document);
+}
+
 function reveal(button) {
   const field = document.getElementById(button.dataset.reveal);
   const isShown = field.type === "password";
@@ -65,10 +82,7 @@ export function watchForms() {
   window.addEventListener("pageshow", () => document.querySelectorAll("form").forEach((form) => setBusy(form, false)));
   document.body.addEventListener("htmx:beforeRequest", (event) => event.target.matches("form") && setBusy(event.target, true));
   document.body.addEventListener("htmx:afterRequest", (event) => event.target.matches("form") && setBusy(event.target, false));
-  document.body.addEventListener("htmx:afterSettle", (event) => {
-    showHelpers(event.target);
-    if (event.detail.xhr?.status === 422) focusFirstError(event.target.isConnected ? event.target : document);
-  });
+  document.body.addEventListener("htmx:afterSettle", afterSwap);
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-reveal], [data-copy], [data-rail]");
     if (button?.dataset.reveal) reveal(button);

@@ -1,0 +1,1 @@
+"""Pages as a browser without JavaScript, as HTMX and as a real browser see them."""
