@@ -27,12 +27,15 @@ class CameraFarm:
         self.control = Control(control_port)
 
     @classmethod
-    def start(cls, cache_dir: Path = CACHE_DIR, *, loops: tuple[str, ...] = ("t1",)) -> CameraFarm:
+    def start(
+        cls, cache_dir: Path = CACHE_DIR, *, loops: tuple[str, ...] = ("t1",), options: tuple[str, ...] = ()
+    ) -> CameraFarm:
         """Starts a server on free ports; `loops` are ready at once, others when they are first asked for."""
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "cctv.demo", "--port", "0", "--control-port", "0"),
                 *("--cache", str(cache_dir), "--loops", ",".join(loops), "--until-stdin-closes"),
+                *options,
             ],
             cwd=ROOT,
             stdin=subprocess.PIPE,  # its end is the end of the server, however the tests end

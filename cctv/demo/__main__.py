@@ -13,7 +13,7 @@ from pathlib import Path
 from cctv.demo.faults import ControlPort
 from cctv.demo.loops import LoopFailed
 from cctv.demo.profiles import PROFILES
-from cctv.demo.server import Library, Server
+from cctv.demo.server import MAX_QUEUE_BYTES, Library, Server
 
 
 def main() -> int:
@@ -42,6 +42,9 @@ def _parse() -> argparse.Namespace:
         "--loops", default="demo", help="profiles to have ready at the start, with commas between"
     )
     parser.add_argument(
+        "--max-queue", type=int, default=MAX_QUEUE_BYTES, help="bytes unread at which a client is cut off"
+    )
+    parser.add_argument(
         "--until-stdin-closes", action="store_true", help="end with the process that started it"
     )
     options = parser.parse_args()
@@ -56,7 +59,9 @@ async def _serve(options: argparse.Namespace) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server(Library(options.cache, ffmpeg=options.ffmpeg), host=options.host)
+    server = Server(
+        Library(options.cache, ffmpeg=options.ffmpeg), host=options.host, max_queue_bytes=options.max_queue
+    )
     if not await _prepare(server, options.loops, stop):
         return 0
     await server.listen(options.port)

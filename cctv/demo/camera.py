@@ -7,12 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from cctv.demo.profiles import find_variant
+from cctv.demo.profiles import PHASE_SECONDS, find_variant
 
 USER, PASSWORD = "admin", "secret"
-PHASE_SECONDS = (
-    0.137  # by which each camera number is ahead of the one before, so that cameras do not send in step
-)
 
 
 @dataclass

@@ -197,7 +197,13 @@ class Connection(asyncio.Protocol):
             limit = camera.faults.max_sessions
             if limit is not None and len(self.server.sessions_of(camera)) >= limit:
                 raise Refused(453)
-            self.session = Session(camera, loop, variant, transport=self.transport)
+            self.session = Session(
+                camera,
+                loop,
+                variant=variant,
+                transport=self.transport,
+                max_queue_bytes=self.server.max_queue_bytes,
+            )
         feed = self.session.add_track(track, channel)
         transport = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1};ssrc={feed.ssrc:08X}"
         key = f"{self.session.key};timeout={SESSION_TIMEOUT_SECONDS}"

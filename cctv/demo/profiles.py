@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 RECIPE = 1  # raise it when loops.py or strip.py draw or encode differently: cached loops are then made again
+PHASE_SECONDS = (
+    0.137  # by which each camera number is ahead of the one before, so that they do not send in step
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class Profile:
     @property
     def frames(self) -> int:
         return self.seconds * self.fps
+
+    def age_seconds(self, frame: int, *, camera: int, now: float) -> float:
+        """How long before the Unix time `now` this camera sent this picture, modulo the loop."""
+        return (now + camera * PHASE_SECONDS - frame / self.fps) % self.seconds
 
     @property
     def recipe(self) -> str:

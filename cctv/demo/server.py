@@ -14,6 +14,8 @@ from cctv.demo.profiles import Profile
 from cctv.demo.rtp import Loop, build_loop
 from cctv.demo.session import Session
 
+MAX_QUEUE_BYTES = 8 * 1024 * 1024  # 16 s of 4 Mbit/s: a client that is so far behind is not coming back
+
 
 class Library:
     """Loops that are ready to be played, made and loaded when first asked for."""
@@ -39,9 +41,12 @@ class Library:
 class Server:
     """All cameras behind one port."""
 
-    def __init__(self, library: Library, *, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, library: Library, *, host: str = "127.0.0.1", max_queue_bytes: int = MAX_QUEUE_BYTES
+    ) -> None:
         self.library = library
         self.host = host
+        self.max_queue_bytes = max_queue_bytes
         self.port = 0
         self.pacer = Pacer()
         self.connections: set[Connection] = set()

@@ -16,7 +16,6 @@ from cctv.demo.rtp import Loop, Track, sender_report
 if TYPE_CHECKING:
     from cctv.demo.camera import Camera
 
-MAX_QUEUE_BYTES = 8 * 1024 * 1024
 REPORT_SECONDS = 5.0  # RFC 3550 6.2 recommends this minimum
 RESYNC_SECONDS = 1.0  # a feed that is later than this skips to now, as after a stopped process
 VIDEO, AUDIO = 0, 1  # track numbers in the session description
@@ -25,12 +24,15 @@ VIDEO, AUDIO = 0, 1  # track numbers in the session description
 class Session:
     """The state that SETUP made (RFC 2326 10.4)."""
 
-    def __init__(self, camera: Camera, loop: Loop, variant: Variant, *, transport: Transport) -> None:
+    def __init__(
+        self, camera: Camera, loop: Loop, *, variant: Variant, transport: Transport, max_queue_bytes: int
+    ) -> None:
         self.key = secrets.token_hex(4).upper()
         self.camera = camera
         self.loop = loop
         self.variant = variant
         self.transport = transport
+        self.max_queue_bytes = max_queue_bytes
         self.feeds: dict[int, Feed] = {}
         self.is_playing = False
         self.is_hung = False
@@ -50,13 +52,13 @@ class Session:
             feed.resync(time.time())
 
     def write(self, packets: bytes | bytearray) -> None:
-        """Writes to the client, or cuts it off when it has 8 MB unread."""
+        """Writes to the client, and cuts it off when too much waits for it."""
         counters = self.camera.counters
         self.transport.write(packets)
         queued = self.transport.get_write_buffer_size()
         if queued > counters.max_queue_bytes:
             counters.max_queue_bytes = queued
-        if queued > MAX_QUEUE_BYTES:
+        if queued > self.max_queue_bytes:
             counters.cut_for_slowness += 1
             self.is_playing = False
             self.transport.abort()

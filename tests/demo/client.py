@@ -42,11 +42,17 @@ class Packet:
 class Client:
     """One connection. `Client(url).play()` then `packets()`."""
 
-    def __init__(self, url: str, *, timeout_seconds: float = 5.0) -> None:
+    def __init__(
+        self, url: str, *, timeout_seconds: float = 5.0, receive_buffer_bytes: int | None = None
+    ) -> None:
         parts = urlsplit(url)
         self.user, self.password = parts.username, parts.password
         self.url = f"rtsp://{parts.hostname}:{parts.port}{parts.path}"
-        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=timeout_seconds)
+        self.socket = socket.socket()
+        self.socket.settimeout(timeout_seconds)
+        if receive_buffer_bytes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        self.socket.connect((parts.hostname, parts.port))
         self._buffer = b""
         self.session: str | None = None
         self._cseq = 0

@@ -39,9 +39,9 @@ def wait_until_described(url: str, *, seconds: float) -> bool:
 
 
 def start_recording(url: str, path: Path) -> subprocess.Popen[bytes]:
-    """An ffmpeg that records four seconds as they come."""
+    """An ffmpeg that records three seconds as they come."""
     source = ("ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", url)
-    return subprocess.Popen([*source, "-t", "4", "-c", "copy", str(path)])
+    return subprocess.Popen([*source, "-t", "3", "-c", "copy", str(path)])
 
 
 def wait_for_frames(farm: CameraFarm, number: int, count: int) -> None:

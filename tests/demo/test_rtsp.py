@@ -94,3 +94,26 @@ def test_a_session_ends_with_its_connection(farm: CameraFarm, number: int) -> No
     while farm.control.stats(number)["open_sessions"] and time.monotonic() < deadline:
         time.sleep(0.02)
     assert farm.control.stats(number)["open_sessions"] == 0
+
+
+def test_a_client_that_does_not_read_is_cut_off() -> None:
+    with CameraFarm.start(loops=("a4",), options=("--max-queue", "65536")) as farm:
+        with Client(farm.url("a4", 1), receive_buffer_bytes=4096) as client:
+            client.play(tracks=2)
+            deadline = time.monotonic() + 30
+            while not farm.control.stats(1)["cut_for_slowness"]:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        counted = farm.control.stats(1)
+        assert counted["open_sessions"] == 0 and 65536 < counted["max_queue_bytes"] < 200_000
+
+
+def test_it_stops_on_term_and_with_the_process_that_started_it() -> None:
+    with CameraFarm.start() as farm:
+        farm.process.terminate()
+        assert farm.process.wait(timeout=3) == 0
+    with CameraFarm.start() as farm, Client(farm.url("t1", 1)) as client:
+        client.play()
+        assert farm.process.stdin
+        farm.process.stdin.close()
+        assert farm.process.wait(timeout=3) == 0
