@@ -11,7 +11,7 @@ import sys
 import time
 
 from scripts.prepare import assets, packages, system
-from scripts.prepare.progress import ROOT, VENV, SetUpError, Steps, fail
+from scripts.prepare.progress import ROOT, VENV, SetUpError, Steps, fail, run
 from scripts.stack.options import parse_options
 
 
@@ -43,9 +43,13 @@ def _run(arguments: list[str]) -> int:
 
 
 def _test(arguments: list[str]) -> int:
-    needs = [*system.needs_to_run(), *system.needs_to_test()]
-    _prepare(Steps(3), needs, ("requirements.txt", "requirements-dev.txt"))
+    needs = list({need.name: need for need in (*system.needs_to_run(), *system.needs_to_test())}.values())
+    steps = Steps(4)
+    _prepare(steps, needs, ("requirements.txt", "requirements-dev.txt"))
     os.environ["PATH"] = f"{VENV / 'bin'}:{os.environ['PATH']}"
+    with steps.step("Loops of the cameras"):
+        cache = str(ROOT / ".cache" / "loops")
+        run([str(packages.PYTHON), "-m", "scripts.prepare.loops", cache])
     os.environ.setdefault("CHROME_PATH", system.find_chromium() or "")
     checks = (
         ("Lint", ["ruff", "check", "."]),
@@ -76,15 +80,17 @@ def _prepare(steps: Steps, needs: list[system.Need], requirements: tuple[str, ..
         missing = system.install_missing(needs)
         if any(need.name == "virtual environments" for need in missing):
             raise system.refuse(missing)
+        names = ", ".join(need.name for need in missing)
+        if names:
+            steps.remark = f"{names} could not be installed here, trying a wheel"
     with steps.step("Python packages"):
         for end in range(1, len(requirements) + 1):
             packages.install(*requirements[:end])
-        names = ", ".join(need.name for need in missing)
         missing = packages.install_wheels_for(missing)
         if missing:
             raise system.refuse(missing)
         if names:
-            steps.remark = f"{names} as a wheel, since the distribution's could not be installed"
+            steps.remark = f"with {names}"
     with steps.step("Browser assets"):
         assets.build()
 
