@@ -5,8 +5,8 @@ What touches bytes is enqueued for the node that holds them.
 
 from __future__ import annotations
 
-from cctv import clock, queue
-from cctv.services import cameras, captures, gaps, nodes, probes, recordings
+from cctv import queue
+from cctv.services import captures, gaps, nodes, probes, recordings
 
 
 def tick() -> None:
@@ -14,8 +14,7 @@ def tick() -> None:
     captures.dispatch()
     recordings.end_planned()
     recordings.roll_days()
-    for camera in cameras.list_cameras():
-        gaps.settle(camera.id, clock.now_ms() - gaps.SETTLE_AFTER_MS)
+    gaps.settle_all()
 
 
 def hourly() -> None:

@@ -8,7 +8,17 @@ from __future__ import annotations
 import struct
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cctv.extensions import db
@@ -58,6 +68,13 @@ class Segment(db.Model):  # type: ignore[name-defined]
         # Covers the timeline query, so that a camera-day is read without touching the rows.
         Index("ix_segment_time", "stream_id", "started_ms", "ended_ms", "state"),
         Index("ix_segment_state", "state", "ended_ms"),
+        # Only what the hash pass has still to do: else it would read through years of kept rows.
+        Index(
+            "ix_segment_unhashed",
+            "id",
+            sqlite_where=text("sha256 IS NULL"),
+            postgresql_where=text("sha256 IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)

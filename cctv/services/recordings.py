@@ -1,0 +1,329 @@
+"""Recordings: intervals with a reason, by a person's click or one a day while a camera records always.
+
+Starting or stopping changes only what is kept; the capture never notices.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from sqlalchemy import func, select, update
+
+from cctv.clock import day_bounds_ms, now_ms, site_day
+from cctv.errors import Conflict, Invalid, NotFound
+from cctv.extensions import begin_writing, db
+from cctv.models import Camera, ModeChange, Recording, RecordingKind, RecordingMode, User
+from cctv.services import segments, settings
+from cctv.services.wanted import (
+    cameras_wanted_now,
+    is_wanted_now,
+    lock_cameras,
+    wanted,
+    wanted_by_camera,
+)
+
+LONGEST_SECONDS = 7 * 86_400
+
+__all__ = [
+    "cameras_wanted_now",
+    "end_planned",
+    "extend",
+    "find_running",
+    "get_recording",
+    "is_wanted_now",
+    "list_recordings",
+    "roll_days",
+    "set_mode",
+    "start",
+    "stop",
+    "tick",
+    "wanted",
+    "wanted_by_camera",
+]
+
+
+def get_recording(recording_id: int) -> Recording:
+    """The recording.
+
+    Raises:
+        NotFound: there is none.
+    """
+    recording = db.session.get(Recording, recording_id)
+    if recording is None:
+        raise NotFound("This recording does not exist (any more).")
+    return recording
+
+
+def list_recordings(*, camera_id: int | None = None, limit: int = 50) -> list[Recording]:
+    """The newest recordings first."""
+    query = select(Recording).order_by(Recording.started_ms.desc(), Recording.id.desc()).limit(limit)
+    if camera_id is not None:
+        query = query.where(Recording.camera_id == camera_id)
+    return list(db.session.scalars(query))
+
+
+def find_running(camera_id: int, *, at_ms: int | None = None) -> Recording | None:
+    """The recording that a person started and that still goes on, if any."""
+    at_ms = now_ms() if at_ms is None else at_ms
+    query = select(Recording).where(
+        Recording.camera_id == camera_id,
+        Recording.kind == RecordingKind.MANUAL,
+        Recording.ended_ms.is_(None),
+        Recording.planned_end_ms.is_(None) | (Recording.planned_end_ms > at_ms),
+    )
+    return db.session.scalars(query.order_by(Recording.started_ms)).first()
+
+
+def start(
+    camera: Camera,
+    user: User | None,
+    *,
+    pre_roll_seconds: int | None = None,
+    max_seconds: int | None = None,
+    at_ms: int | None = None,
+) -> Recording:
+    """Keep from `pre_roll_seconds` ago (default: the camera's) until `stop` or `max_seconds` from now.
+
+    The pre-roll reaches back only as far as footage still exists; a shorter one is told in `note`. When one
+    goes on already that one is returned, with its end moved if `max_seconds` reaches further.
+
+    Raises:
+        Conflict: the camera is turned off, or its recording mode is off.
+        Invalid: a negative or absurd number of seconds.
+    """
+    _check_seconds(pre_roll_seconds=pre_roll_seconds, max_seconds=max_seconds)
+    at_ms = now_ms() if at_ms is None else at_ms
+    begin_writing()
+    lock_cameras([camera.id])
+    db.session.refresh(camera)
+    _check_may_record(camera)
+    planned = None if max_seconds is None else at_ms + max_seconds * 1000
+    running = find_running(camera.id, at_ms=at_ms)
+    if running is not None:
+        _move_end(running, planned)
+        db.session.commit()
+        return running
+    asked = camera.pre_roll_seconds if pre_roll_seconds is None else pre_roll_seconds
+    segments.keep(camera.id, at_ms - asked * 1000, at_ms)
+    started_ms = _reach_back(camera.id, at_ms, asked)
+    recording = Recording(
+        camera_id=camera.id,
+        kind=RecordingKind.MANUAL,
+        started_ms=started_ms,
+        planned_end_ms=planned,
+        user_id=user.id if user else None,
+        note=_pre_roll_note(asked, at_ms - started_ms),
+    )
+    db.session.add(recording)
+    db.session.commit()
+    return recording
+
+
+def stop(camera: Camera, user: User | None = None, *, at_ms: int | None = None) -> Recording | None:
+    """End what a person started on this camera, now; the recording, or None when none was going on."""
+    at_ms = now_ms() if at_ms is None else at_ms
+    begin_writing()
+    lock_cameras([camera.id])
+    recording = find_running(camera.id, at_ms=at_ms)
+    if recording is not None:
+        recording.ended_ms = max(at_ms, recording.started_ms + 1)
+    db.session.commit()
+    return recording
+
+
+def extend(recording: Recording, seconds: int, *, at_ms: int | None = None) -> Recording:
+    """Move the planned end of a running recording by `seconds`; one without an end goes on as it is.
+
+    Raises:
+        Conflict: it has ended already.
+    """
+    _check_seconds(seconds=seconds)
+    at_ms = now_ms() if at_ms is None else at_ms
+    begin_writing()
+    lock_cameras([recording.camera_id])
+    db.session.refresh(recording)
+    has_ended = recording.ended_ms is not None or (recording.planned_end_ms or at_ms + 1) <= at_ms
+    if has_ended:
+        db.session.rollback()
+        raise Conflict("This recording has ended. Start a new one.")
+    if recording.planned_end_ms is not None:
+        recording.planned_end_ms += seconds * 1000
+    db.session.commit()
+    return recording
+
+
+def set_mode(camera: Camera, mode: RecordingMode, user: User | None, *, at_ms: int | None = None) -> None:
+    """Record from now on as `mode` says; off also ends what a person started."""
+    at_ms = now_ms() if at_ms is None else at_ms
+    begin_writing()
+    lock_cameras([camera.id])
+    current = db.session.scalars(
+        select(ModeChange).where(ModeChange.camera_id == camera.id, ModeChange.ended_ms.is_(None))
+    ).all()
+    camera.recording_mode = mode
+    if [change.mode for change in current] != [mode]:
+        for change in current:
+            change.ended_ms = max(at_ms, change.started_ms)
+        db.session.add(
+            ModeChange(camera_id=camera.id, mode=mode, started_ms=at_ms, user_id=user.id if user else None)
+        )
+    if mode == RecordingMode.OFF and (running := find_running(camera.id, at_ms=at_ms)) is not None:
+        running.ended_ms = max(at_ms, running.started_ms + 1)
+    db.session.flush()
+    _roll_camera(camera.id, at_ms)
+    db.session.commit()
+
+
+def tick(*, at_ms: int | None = None) -> None:
+    """What time itself does to recordings: planned ends, and a new row for a new day."""
+    end_planned(at_ms=at_ms)
+    roll_days(at_ms=at_ms)
+
+
+def end_planned(*, at_ms: int | None = None) -> int:
+    """Close recordings whose planned end has passed; how many. `wanted` has obeyed it from that moment."""
+    at_ms = now_ms() if at_ms is None else at_ms
+    due = (Recording.ended_ms.is_(None), Recording.planned_end_ms <= at_ms)
+    ids = db.session.scalars(select(Recording.id).where(*due)).all()
+    db.session.commit()
+    if ids:
+        begin_writing()
+        db.session.execute(
+            update(Recording)
+            .where(Recording.id.in_(ids), *due)
+            .values(ended_ms=Recording.planned_end_ms)
+            .execution_options(synchronize_session=False)
+        )
+        db.session.commit()
+    return len(ids)
+
+
+def roll_days(*, at_ms: int | None = None) -> int:
+    """One row per camera and site-local day of continuous recording: end yesterday's, begin today's; also the
+    days that were missed. How many cameras changed."""
+    at_ms = now_ms() if at_ms is None else at_ms
+    today = site_day(at_ms, settings.zone())
+    recorded_today = select(Recording.camera_id).where(
+        Recording.kind == RecordingKind.CONTINUOUS, Recording.day == today, Recording.ended_ms.is_(None)
+    )
+    due = db.session.scalars(
+        select(ModeChange.camera_id)
+        .join(Camera, Camera.id == ModeChange.camera_id)
+        .where(
+            Camera.deleted_at.is_(None),
+            ModeChange.mode == RecordingMode.CONTINUOUS,
+            ModeChange.ended_ms.is_(None),
+            ModeChange.camera_id.not_in(recorded_today),
+        )
+        .union(
+            select(Recording.camera_id).where(
+                Recording.kind == RecordingKind.CONTINUOUS,
+                Recording.day < today,
+                Recording.ended_ms.is_(None),
+            )
+        )
+    ).all()
+    db.session.commit()
+    for camera_id in due:
+        begin_writing()
+        lock_cameras([camera_id])
+        _roll_camera(camera_id, at_ms)
+        db.session.commit()
+    return len(due)
+
+
+def _roll_camera(camera_id: int, at_ms: int) -> None:
+    """Make the day rows of a camera say what its modes say. The caller has locked it and commits."""
+    zone = settings.zone()
+    today = site_day(at_ms, zone)
+    for row in db.session.scalars(
+        select(Recording).where(
+            Recording.camera_id == camera_id,
+            Recording.kind == RecordingKind.CONTINUOUS,
+            Recording.ended_ms.is_(None),
+        )
+    ):
+        day_end = day_bounds_ms(row.day or today, zone)[1]
+        row.ended_ms = max(row.started_ms, min(day_end, at_ms))
+    since = db.session.scalar(
+        select(ModeChange.started_ms).where(
+            ModeChange.camera_id == camera_id,
+            ModeChange.mode == RecordingMode.CONTINUOUS,
+            ModeChange.ended_ms.is_(None),
+        )
+    )
+    if since is None:
+        return
+    newest = db.session.scalar(
+        select(func.max(Recording.day)).where(
+            Recording.camera_id == camera_id, Recording.kind == RecordingKind.CONTINUOUS
+        )
+    )
+    day = max(newest, site_day(since, zone)) if newest else site_day(since, zone)
+    while day <= today:
+        _put_day(camera_id, day, since, is_today=day == today)
+        day += timedelta(days=1)
+
+
+def _put_day(camera_id: int, day: date, since_ms: int, *, is_today: bool) -> None:
+    start_ms, end_ms = day_bounds_ms(day, settings.zone())
+    row = db.session.scalars(
+        select(Recording).where(
+            Recording.camera_id == camera_id,
+            Recording.kind == RecordingKind.CONTINUOUS,
+            Recording.day == day,
+        )
+    ).first()
+    if row is None:
+        row = Recording(
+            camera_id=camera_id,
+            kind=RecordingKind.CONTINUOUS,
+            day=day,
+            started_ms=max(start_ms, since_ms),
+        )
+        db.session.add(row)
+    row.ended_ms = None if is_today else end_ms
+    db.session.flush()
+
+
+def _check_seconds(**seconds: int | None) -> None:
+    errors = {
+        name: f"Choose 0 to {LONGEST_SECONDS} seconds."
+        for name, value in seconds.items()
+        if value is not None and not 0 <= value <= LONGEST_SECONDS
+    }
+    if errors:
+        raise Invalid(errors)
+
+
+def _check_may_record(camera: Camera) -> None:
+    reason = None
+    if camera.deleted_at is not None or not camera.is_enabled:
+        reason = "This camera is turned off. Turn it on, then record."
+    elif camera.recording_mode == RecordingMode.OFF:
+        reason = "Recording is switched off for this camera. Choose manual or continuous first."
+    if reason:
+        db.session.rollback()
+        raise Conflict(reason)
+
+
+def _move_end(recording: Recording, planned_ms: int | None) -> None:
+    if recording.planned_end_ms is not None and planned_ms is not None:
+        recording.planned_end_ms = max(recording.planned_end_ms, planned_ms)
+
+
+def _reach_back(camera_id: int, at_ms: int, asked_seconds: int) -> int:
+    """The start of the recording: as far back as was asked, or as footage reaches."""
+    asked_ms = at_ms - asked_seconds * 1000
+    found = segments.find_segments(camera_id, asked_ms, at_ms, ring=True)
+    first = min((segment.from_ms for segment in found), default=at_ms)
+    return max(asked_ms, first)
+
+
+def _pre_roll_note(asked_seconds: int, got_ms: int) -> str:
+    if got_ms >= asked_seconds * 1000:
+        return ""
+    return (
+        f"{asked_seconds} s before the start were asked for; "
+        f"{got_ms // 1000} s were there: earlier footage is gone unless it was recorded."
+    )
