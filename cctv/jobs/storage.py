@@ -5,7 +5,7 @@ Ids in, one service call, safe to run twice.
 
 from __future__ import annotations
 
-from cctv.services import nodes, segments
+from cctv.services import hashing, nodes
 from cctv.services import reconcile as reconciling
 
 
@@ -16,4 +16,4 @@ def reconcile(node_id: int) -> None:
 
 def hash_segments(node_id: int) -> None:
     """Fill in the hashes of files that were closed lately."""
-    segments.hash_some(node_id, seconds=60)
+    hashing.hash_some(node_id, seconds=60)

@@ -12,8 +12,7 @@ from cctv.services import captures, gaps, nodes, probes, recordings
 def tick() -> None:
     """Every 10 s: captures without an owner, recordings that end, new days, gaps that can be explained."""
     captures.dispatch()
-    recordings.end_planned()
-    recordings.roll_days()
+    recordings.tick()
     gaps.settle_all()
 
 
