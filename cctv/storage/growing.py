@@ -42,6 +42,7 @@ class GrowingRun:
         self.init: Init | None = None
         self.number = first_number
         self.size_bytes = 0  # of the current file, at the last refresh
+        self.written_ms = 0  # when it was last written to, as seen then (epoch, wall clock of this machine)
         self._fd = -1
         self._offset = 0
         self._idle = 0
@@ -81,7 +82,8 @@ class GrowingRun:
         return True
 
     def _read_on(self, found: list[LocatedFragment]) -> None:
-        self.size_bytes = os.fstat(self._fd).st_size
+        status = os.fstat(self._fd)
+        self.size_bytes, self.written_ms = status.st_size, status.st_mtime_ns // 1_000_000
         if self._offset == 0:
             if self.init is None and not self._learn_init():
                 return

@@ -17,7 +17,7 @@ from cctv.storage import paths
 class RunFile:
     """The facts of one run. `pid_started` is field 22 of /proc/<pid>/stat (clock ticks since boot);
     `epoch_ms` is the -output_ts_offset given to ffmpeg; `mapping` is a list of (content_ms, offset_ms),
-    wall = content + offset."""
+    wall = content + offset. `revision` is that of the stream: another one means another address or login."""
 
     run: str
     camera_id: int
@@ -26,6 +26,7 @@ class RunFile:
     node: str = ""
     ordinal: int = 0
     fence: int = 0
+    revision: int = 0
     pid: int | None = None
     pid_started: int | None = None
     epoch_ms: int = 0
@@ -40,7 +41,7 @@ class RunFile:
 
 
 _NAMES = frozenset(entry.name for entry in fields(RunFile))
-_NUMBERS = ("camera_id", "stream_id", "ordinal", "fence", "epoch_ms")
+_NUMBERS = ("camera_id", "stream_id", "ordinal", "fence", "revision", "epoch_ms")
 
 
 def write_run(run_directory: Path, run: RunFile, *, durable: bool = True) -> None:

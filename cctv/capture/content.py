@@ -1,0 +1,145 @@
+"""Judges what an ffmpeg writes, once a second: which files are finished, whether their time can be trusted.
+
+Reads heads of fragments only; starts, stops and records nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+from cctv.capture.lateness import Lateness
+from cctv.capture.patience import Patience
+from cctv.media.boxes import TICKS_PER_SECOND, Fragment, parameter_sets_differ
+from cctv.storage.growing import GrowingRun, LocatedFragment
+from cctv.storage.mapping import wall_ms
+from cctv.storage.measure import AHEAD_MS, LONG_TICKS, STEP_TICKS, TICKS_PER_MS, MeasuredSegment, Tally
+from cctv.storage.runfile import RunFile
+
+_FROZEN_SHARE = 0.2  # content that advances less than this share of the wall clock stands still
+
+
+@dataclass(slots=True)
+class Look:
+    """What one look found."""
+
+    fragments: int = 0  # new ones, with picture
+    closed: list[MeasuredSegment] = field(default_factory=list)
+    trouble: str | None = None  # cause for which the run must end now
+    has_new_mapping: bool = False
+
+
+class Content:
+    """The content of one run while it grows. One thread only."""
+
+    def __init__(self, growing: GrowingRun, run: RunFile, patience: Patience) -> None:
+        self.run = run
+        self.growing = growing
+        self.spacing_s = 0.0  # usual time between fragments, by their own times
+        self.is_over = False  # what comes now does not count any more
+        self._patience = patience
+        self._lateness = Lateness(run.mapping, window_s=patience.drift_window)
+        self._tally: Tally | None = None
+        self._first_key: Fragment | None = None
+        self._progress: deque[tuple[float, int, int]] = deque()  # (time, content end, fragments so far)
+        self._seen = 0
+        self._end_ticks = -1  # of the newest picture that counts
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether a key frame has come."""
+        return self._first_key is not None
+
+    @property
+    def start_ms(self) -> int | None:
+        """Wall time of the first picture; None before it."""
+        return None if self._first_key is None else wall_ms(self.run.mapping, self._first_key.start_ms)
+
+    @property
+    def end_ms(self) -> int | None:
+        """Wall time of the end of what counts; None before the first key frame."""
+        return wall_ms(self.run.mapping, self._end_ticks // TICKS_PER_MS) if self._end_ticks >= 0 else None
+
+    def look(self, now: float) -> Look:
+        """Take in what was written since the last look."""
+        found = Look()
+        written = self.growing.refresh()
+        for located in written:
+            if self.is_over:
+                break
+            self._take(located, found)
+        number = self.growing.number
+        if self._tally and number is not None and number > self._tally.number and not self.is_over:
+            self._close(found)
+        if found.fragments and not self.is_over:
+            self._follow(found, now)
+        return found
+
+    def finish(self, now: float) -> Look:
+        """The last look, after the writer has ended: its open file is closed too."""
+        found = self.look(now)
+        self._close(found)
+        return found
+
+    def _take(self, located: LocatedFragment, found: Look) -> None:
+        fragment = located.fragment
+        if self._tally is None:
+            self._tally = Tally(located.number)
+        elif located.number > self._tally.number:
+            self._close(found)
+            self._tally = Tally(located.number)
+        if fragment.is_key and fragment.has_video and self._is_other_picture(fragment):
+            found.trouble, self.is_over = "changed", True
+            return
+        if self._is_jump(fragment):
+            found.trouble, self.is_over = "clock_step", True
+            return
+        self._tally.add(fragment)
+        if fragment.has_video and self.has_picture:
+            self._end_ticks = fragment.end_ticks
+            found.fragments += 1
+            seconds = fragment.duration_ticks / TICKS_PER_SECOND
+            self.spacing_s += (seconds - self.spacing_s) / 8
+
+    def _is_other_picture(self, fragment: Fragment) -> bool:
+        assert self.growing.init is not None
+        if self._first_key is None:
+            self._first_key = fragment
+            return False
+        return parameter_sets_differ(fragment, self.growing.init, first=self._first_key)
+
+    def _is_jump(self, fragment: Fragment) -> bool:
+        """Between fragments, or inside a long one that ends later than it was written (FAULTS C4)."""
+        if not fragment.has_video or self._end_ticks < 0:
+            return False
+        if abs(fragment.start_ticks - self._end_ticks) > STEP_TICKS:
+            return True
+        if fragment.duration_ticks <= LONG_TICKS:
+            return False
+        return self._lateness.ahead_ms(fragment.end_ms, self.growing.written_ms) > AHEAD_MS
+
+    def _follow(self, found: Look, now: float) -> None:
+        """Keep the mapping and see whether content keeps pace with the wall clock."""
+        end_ms = self._end_ticks // TICKS_PER_MS
+        if self._lateness.sample(end_ms, self.growing.written_ms, now):
+            found.has_new_mapping = True
+            self.run = replace(self.run, mapping=list(self._lateness.points))
+        self._seen += found.fragments
+        progress = self._progress
+        progress.append((now, end_ms, self._seen))
+        span = self._patience.content_frozen
+        while len(progress) > 2 and now - progress[1][0] >= span:
+            progress.popleft()
+        then, then_ms, then_seen = progress[0]
+        is_slow = now - then >= span and end_ms - then_ms < (now - then) * 1000 * _FROZEN_SHARE
+        if is_slow and self._seen - then_seen >= 2:
+            found.trouble, self.is_over = "frozen", True
+
+    def _close(self, found: Look) -> None:
+        tally, self._tally = self._tally, None
+        if tally is None or self.growing.init is None:
+            return
+        self._lateness.settle()
+        measured = tally.measured(self.run, init_size=self.growing.init.size, is_damaged=self.is_over)
+        if measured:
+            found.closed.append(measured)

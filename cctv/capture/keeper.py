@@ -1,0 +1,409 @@
+"""Keeps one stream captured: begins attempts, watches them, ends bad ones, tries again for ever.
+
+All of its methods run in the one thread of the rounds and never wait; it writes to no database.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from typing import Protocol
+
+from cctv.capture import process
+from cctv.capture.attempt import Attempt, CannotStart, stands_still, why_it_ended
+from cctv.capture.content import Content, Look
+from cctv.capture.patience import Patience
+from cctv.causes import get as cause_of
+from cctv.services.sources import Source
+from cctv.storage.growing import GrowingRun
+from cctv.storage.measure import MeasuredSegment
+from cctv.storage.runfile import RunFile
+
+_log = logging.getLogger(__name__)
+
+_STORAGE = ("disk_full", "disk_error", "disk_hung", "volume_missing")
+_CURABLE = ("changed", "clock_step", "frozen")  # a new run at once helps
+_REFUSALS = ("auth", "locked", "forbidden")
+_QUICK = 0.25  # seconds between looks before the first picture
+_CLOCK_STEPS_UNTIL_DISTRUST = 3
+
+
+class Phase(StrEnum):
+    """Where a keeper stands."""
+
+    WAITING = "waiting"  # for the next attempt
+    STARTING = "starting"  # the attempt is being made in another thread
+    RUNNING = "running"
+    ENDING = "ending"  # ffmpeg was told to end
+    OVER = "over"
+
+
+class Outside(Protocol):
+    """What a keeper needs of the node it belongs to."""
+
+    patience: Patience
+
+    def begin(self, keeper: Keeper) -> None:
+        """Make an attempt in another thread; answers with `keeper.began` or `keeper.could_not`."""
+
+    def tell(self, keeper: Keeper, state: str | None, cause: str | None, detail: str, at_ms: int) -> None:
+        """Report a state (None: unchanged) of the stream."""
+
+    def learn(self, keeper: Keeper, **facts: object) -> None:
+        """Report what was learnt about the stream."""
+
+    def closed(self, keeper: Keeper, run: RunFile, files: list[MeasuredSegment]) -> None:
+        """Hand over files that ffmpeg has finished."""
+
+    def storage_trouble(self) -> str | None:
+        """Cause for which nothing may be written now."""
+
+    def follow(self, keeper: Keeper, attempt: Attempt) -> None:
+        """Call `keeper.ended` as soon as the process has ended."""
+
+    def over(self, keeper: Keeper) -> None:
+        """The keeper is done."""
+
+    def wall_ms(self) -> int:
+        """Epoch milliseconds now."""
+
+
+class Keeper:
+    """One stream, from the claim until it is released, lost or unwanted."""
+
+    def __init__(self, source: Source, outside: Outside, *, fence: int, ordinal: int) -> None:
+        self.source = source
+        self.fence = fence
+        self.ordinal = ordinal
+        self.phase = Phase.WAITING
+        self.due = 0.0
+        self.attempt: Attempt | None = None
+        self.content: Content | None = None
+        self.is_leaving = False  # no further attempt
+        self.requeue = False  # when over: somebody else should go on
+        self.state: str | None = None
+        self.cause: str | None = None
+        self.on_over: list[Callable[[], None]] = []
+        self._outside = outside
+        self._patience = outside.patience
+        self._final: tuple[str, str | None] | None = None
+        self._failures = 0
+        self._refusals = 0
+        self._clock_steps = 0
+        self._began_at = 0.0
+        self._bytes_at = 0.0
+        self._kill_at = 0.0
+        self._end_cause: str | None = None
+        self._is_settled = False
+        self._told_ms = 0
+
+    # --- orders from outside -------------------------------------------------------------------------
+
+    def change(self, source: Source, now: float) -> None:
+        """The address, the login or what was learnt is new: begin anew."""
+        self.source = source
+        self._failures = self._refusals = 0
+        if self.phase == Phase.RUNNING:
+            self.end("starting", now)
+        elif self.phase == Phase.WAITING:
+            self.due = now
+
+    def leave(
+        self, now: float, *, state: str | None, cause: str | None = None, requeue: bool = False
+    ) -> None:
+        """End the capture for good; `state` None tells nothing (the stream is somebody else's)."""
+        if self.is_leaving:
+            return
+        self.is_leaving, self.requeue = True, requeue
+        self._final = (state, cause) if state else None
+        if self.phase == Phase.WAITING:
+            self._finish()
+        elif self.phase == Phase.RUNNING:
+            self.end(cause, now)
+
+    def confirm(self, source: Source, *, fence: int, ordinal: int) -> None:
+        """The database is back and the stream is ours: what was begun from disk alone goes on."""
+        self.source, self.fence = source, fence
+        self.ordinal = max(self.ordinal, ordinal)
+        if self.phase == Phase.WAITING:
+            self.due = 0.0
+        if self.attempt is not None:
+            self._outside.learn(self, run_key=self.attempt.run.run, run_ordinal=self.attempt.run.ordinal)
+        self.tell_again()
+
+    def detach(self) -> None:
+        """Leave ffmpeg running for the next worker (hand-over)."""
+        if self.attempt is not None and self.phase in (Phase.RUNNING, Phase.ENDING):
+            self.attempt.detach()
+        if self.content is not None:
+            self.content.growing.close()
+        self.phase, self.attempt, self.content = Phase.OVER, None, None
+
+    def end(self, cause: str | None, now: float) -> None:
+        """End the attempt, not the keeping: TERM, and KILL soon after."""
+        if self.attempt is None or self.phase != Phase.RUNNING:
+            return
+        self.phase, self._end_cause = Phase.ENDING, cause
+        self.attempt.signal(signal.SIGTERM)
+        self._kill_at = self.due = now + self._patience.terminate
+
+    # --- the round -----------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """What is due now."""
+        if self.phase == Phase.WAITING:
+            self._begin(now)
+        elif self.phase == Phase.RUNNING:
+            self._watch(now)
+        elif self.phase == Phase.ENDING:
+            self._insist(now)
+
+    def _begin(self, now: float) -> None:
+        if self.source.url is None and not self.source.is_derived:
+            self.due = float("inf")  # known from disk only; `confirm` brings the address
+            return
+        trouble = self._outside.storage_trouble()
+        if trouble is not None:
+            self._tell_cause(trouble, "")
+            self.due = now + self._patience.storage_retry
+            return
+        if self.state is None:
+            self._tell("connecting", "starting")
+        self.phase, self.due = Phase.STARTING, now + 3600.0
+        self.ordinal += 1
+        self._outside.begin(self)
+
+    def began(self, attempt: Attempt, now: float) -> None:
+        """The attempt was made: its ffmpeg runs."""
+        self._attach(attempt, now)
+        self._is_settled = False
+        if self.is_leaving:
+            self.end(self._final[1] if self._final else None, now)
+
+    def adopt(self, attempt: Attempt, now: float) -> None:
+        """Go on with a capture that an earlier worker began."""
+        self.ordinal = max(self.ordinal, attempt.run.ordinal)
+        self._attach(attempt, now)
+
+    def _attach(self, attempt: Attempt, now: float) -> None:
+        self.attempt, self.phase = attempt, Phase.RUNNING
+        numbers = None if attempt.run.mapping else 0
+        growing = GrowingRun(
+            attempt.place.media_dir, attempt.run.camera_id, attempt.run.run, first_number=numbers
+        )
+        self.content = Content(growing, attempt.run, self._patience)
+        self._began_at = self._bytes_at = now
+        self._end_cause = None
+        self.due = now + _QUICK
+        self._outside.follow(self, attempt)
+        self._outside.learn(self, run_key=attempt.run.run, run_ordinal=attempt.run.ordinal)
+
+    def could_not(self, problem: CannotStart, now: float) -> None:
+        """The attempt was not made."""
+        self.phase = Phase.WAITING
+        if self.is_leaving:
+            self._finish()
+            return
+        self._fail(problem.cause, problem.detail, now)
+
+    def _watch(self, now: float) -> None:
+        assert self.content is not None and self.attempt is not None
+        look = self.content.look(now)
+        self._take(look, now)
+        if look.trouble is None and (log := self.attempt.new_log()) and stands_still(log):
+            look.trouble, self.content.is_over = "frozen", True
+        if (self.attempt.run.video_codec or "").startswith("hev1"):
+            look.trouble = "changed"  # begun without knowing that it is H.265: players want hvc1
+        if look.trouble:
+            self.end(look.trouble, now)
+            return
+        if not self.content.has_picture:
+            self.due = now + _QUICK
+            self._wait_for_picture(now)
+            return
+        self.due = now + 1.0
+        if look.fragments:
+            self._flows(now)
+        else:
+            self._is_silent(now)
+
+    def _take(self, look: Look, now: float) -> None:
+        assert self.content is not None and self.attempt is not None
+        if self.content.has_picture and self.attempt.run.video_codec is None:
+            self._first_picture()
+        if look.fragments:
+            self._bytes_at = now
+        if look.has_new_mapping:
+            self.attempt.save(mapping=self.content.run.mapping)
+        if look.closed:
+            self._outside.closed(self, self.attempt.run, look.closed)
+
+    def _wait_for_picture(self, now: float) -> None:
+        assert self.attempt is not None and self.content is not None
+        waited = now - self._began_at
+        if self.content.growing.size_bytes:
+            self.attempt.forget_address()  # the connection stands: ffmpeg has read the list
+        if waited > self._patience.first_fragment:
+            self.end("silent", now)
+        elif waited > self._patience.tcp and self.attempt.port and not self._is_connected():
+            self.end("noroute", now)
+
+    def _is_connected(self) -> bool:
+        assert self.attempt is not None
+        if process.has_connection(self.attempt.pid, self.attempt.port):
+            self.attempt.port = 0  # asked once
+            return True
+        return False
+
+    def _flows(self, now: float) -> None:
+        assert self.attempt is not None and self.content is not None
+        if self.state != "live" or self.cause is not None:
+            self._tell("live", None, at_ms=self.content.start_ms)
+        if not self._is_settled and now - self._began_at > self._patience.settled:
+            self._is_settled, self._failures = True, 0
+
+    def _first_picture(self) -> None:
+        """What the run is, told once: beside its files and in the stream's row."""
+        assert self.attempt is not None and self.content is not None
+        init = self.content.growing.init
+        assert init is not None
+        self.attempt.forget_address()
+        sound = init.audio.codec if init.audio else None
+        self.attempt.save(
+            video_codec=init.video.codec,
+            audio_codec=sound,
+            width=init.video.width,
+            height=init.video.height,
+            init_sha256=init.sha256,
+            init_size=init.size,
+            mapping=self.content.run.mapping,
+        )
+        self.content.run = self.attempt.run
+        self._refusals = 0
+        facts: dict[str, object] = {
+            "video_codec": init.video.codec,
+            "audio_codec": sound,
+            "width": init.video.width,
+            "height": init.video.height,
+        }
+        if self.source.has_login and not self.source.credentials_worked:
+            facts["credentials_worked"] = True
+        self._learn(**facts)
+
+    def _is_silent(self, now: float) -> None:
+        assert self.content is not None
+        silent = now - self._bytes_at
+        usual = self.content.spacing_s
+        if silent > max(self._patience.stall, 3 * usual):
+            self.end("stall", now)
+        elif silent > max(self._patience.frozen, 2 * usual) and self.state == "live":
+            self._tell("frozen", "stall", at_ms=self.content.end_ms)
+
+    def _insist(self, now: float) -> None:
+        assert self.attempt is not None
+        if self.attempt.has_ended():
+            self.ended(now)
+            return
+        self.attempt.signal(signal.SIGKILL)
+        # In uninterruptible sleep (a hung disk) even KILL waits; no second writer is begun meanwhile.
+        self.due = now + 1.0
+
+    def ended(self, now: float) -> None:
+        """The process is gone: close the books of the run and decide when to try again."""
+        attempt, content = self.attempt, self.content
+        if attempt is None or content is None or not attempt.has_ended():
+            return
+        look = content.finish(now)
+        had_pictures = content.has_picture
+        code, detail = why_it_ended(attempt, had_pictures=had_pictures)
+        asked = self.phase == Phase.ENDING
+        cause = self._end_cause or ("ended" if asked else code)
+        if look.trouble and not asked:
+            cause = look.trouble
+        self._take(look, now)
+        attempt.save(mapping=content.run.mapping, ended_cause=cause)
+        content.growing.close()
+        attempt.close(cause)
+        end_ms = content.end_ms
+        self.attempt, self.content = None, None
+        self.phase = Phase.WAITING
+        if self.is_leaving:
+            self._finish()
+        elif not self._cure(code, now):
+            self._fail(cause, detail, now, at_ms=end_ms)
+
+    def _cure(self, code: str, now: float) -> bool:
+        """Faults of the first attempts that another option cures, once each; remembered for the stream."""
+        if code == "analysis" and not self.source.full_analysis:
+            self._learn(full_analysis=True)
+        elif code == "sound" and self.source.audio_source != "other":
+            self._learn(audio_source="other")
+        elif code == "changed" and self.source.video_codec:
+            self._learn(video_codec=None)
+        else:
+            return False
+        self.due = now
+        return True
+
+    def _fail(self, cause: str, detail: str, now: float, *, at_ms: int | None = None) -> None:
+        cause = "unknown" if cause in ("analysis", "sound") else cause
+        if cause == "auth" and self.source.credentials_worked:
+            cause = "locked"
+        if cause in ("clock_step", "frozen"):
+            self._distrust_clock()
+        self._tell_cause(cause, detail, at_ms=at_ms)
+        self._failures = 1 if cause in _CURABLE and self._is_settled else self._failures + 1
+        self.due = now + self._pause(cause)
+
+    def _pause(self, cause: str) -> float:
+        if cause in ("auth", "badurl"):
+            return float("inf")  # until the address or the login is changed
+        if cause in _REFUSALS:
+            self._refusals += 1
+            return self._patience.refused_first if self._refusals == 1 else self._patience.refused_later
+        if cause in _STORAGE:
+            return self._patience.storage_retry
+        return self._patience.retry_after(self._failures)
+
+    def _distrust_clock(self) -> None:
+        self._clock_steps += 1
+        if self._clock_steps >= _CLOCK_STEPS_UNTIL_DISTRUST and not self.source.wallclock:
+            self._learn(wallclock=True)
+
+    def _finish(self) -> None:
+        self.phase, self.due = Phase.OVER, float("inf")
+        if self._final:
+            self._tell(self._final[0], self._final[1])
+        self._outside.over(self)
+        for call in self.on_over:
+            call()
+
+    # --- telling -------------------------------------------------------------------------------------
+
+    def tell_again(self) -> None:
+        """Repeat the state: somebody else wrote another one meanwhile."""
+        state, cause = self.state, self.cause
+        self.state = None
+        if state:
+            self._tell(state, cause)
+
+    def _tell_cause(self, cause: str, detail: str, *, at_ms: int | None = None) -> None:
+        state = cause_of(cause).state
+        # Trying again is told only once: a camera that is away for days has one interval, not thousands.
+        self._tell("offline" if state == "live" else state, cause, detail=detail, at_ms=at_ms)
+
+    def _tell(self, state: str, cause: str | None, *, detail: str = "", at_ms: int | None = None) -> None:
+        if (state, cause) == (self.state, self.cause):
+            return
+        self.state, self.cause = state, cause
+        # Intervals of the history follow one another, also when the beginning is known afterwards.
+        self._told_ms = max(self._told_ms, at_ms or self._outside.wall_ms())
+        self._outside.tell(self, state, cause, detail, self._told_ms)
+
+    def _learn(self, **facts: object) -> None:
+        known = {name: value for name, value in facts.items() if hasattr(self.source, name)}
+        self.source = replace(self.source, **known)  # type: ignore[arg-type]
+        self._outside.learn(self, **facts)

@@ -1,0 +1,104 @@
+"""Processes of this machine: who is alive, by pid and start time, and which ffmpeg writes below MEDIA_DIR.
+
+Reads /proc; signals only the one process that `end` names.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+from cctv.storage import paths
+
+
+class Running(NamedTuple):
+    """An ffmpeg that writes a run of ours."""
+
+    pid: int
+    pid_started: int
+    camera_id: int
+    run_key: str
+
+
+def started_at(pid: int) -> int | None:
+    """Start time of a living process, in clock ticks since boot (proc(5), stat field 22); None: gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def identity() -> str:
+    """This process as text that no other process ever has: "<pid>:<start time>"."""
+    return f"{os.getpid()}:{started_at(os.getpid())}"
+
+
+def is_alive(worker: str) -> bool:
+    """Whether the process with that identity lives on this machine."""
+    pid, _, start = worker.partition(":")
+    return pid.isdigit() and start.isdigit() and started_at(int(pid)) == int(start)
+
+
+def find_captures(media_dir: Path) -> list[Running]:
+    """Every ffmpeg that writes segments below this MEDIA_DIR, whoever started it."""
+    root = f"{Path(media_dir)}/".encode()
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - names are enough
+    return [running for pid in pids if (running := _read(pid, root))]
+
+
+def _read(pid: int, root: bytes) -> Running | None:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            last = file.read().rstrip(b"\0").rpartition(b"\0")[2]
+    except OSError:
+        return None
+    suffix = b"/" + paths.SEGMENT_PATTERN.encode()
+    if not last.startswith(root) or not last.endswith(suffix):
+        return None
+    camera, _, key = last[len(root) : -len(suffix)].decode("utf-8", "replace").partition("/")
+    start = started_at(pid)
+    if start is None or not camera.isdigit() or not paths.is_run_key(key):
+        return None
+    return Running(pid, start, int(camera), key)
+
+
+def has_connection(pid: int, port: int) -> bool:
+    """Whether the process holds an established TCP connection to that port (proc(5), net/tcp)."""
+    sockets = set()
+    try:
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
+            target = os.readlink(f"/proc/{pid}/fd/{descriptor}")  # noqa: PTH115
+            if target.startswith("socket:["):
+                sockets.add(target[8:-1])
+    except OSError:
+        return True  # it has just ended, or may not be looked at: nothing can be said against it
+    return any(_established(f"/proc/{pid}/net/{table}", port, sockets) for table in ("tcp", "tcp6"))
+
+
+def _established(table: str, port: int, sockets: set[str]) -> bool:
+    try:
+        with open(table) as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+    except OSError:
+        return False
+    wanted = f":{port:04X}"
+    return any(row[3] == "01" and row[2].endswith(wanted) and row[9] in sockets for row in rows)
+
+
+def end(running: Running) -> None:
+    """Kill exactly that process, when it is still the same."""
+    try:
+        descriptor = os.pidfd_open(running.pid)
+    except OSError:
+        return
+    try:
+        if started_at(running.pid) == running.pid_started:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,348 @@
+"""Settles with the database which streams this worker captures, and writes what its keepers report.
+
+The only thread that claims and renews; when the database is away it changes nothing and asks again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from cctv.capture import process
+from cctv.capture.keeper import Keeper, Phase
+from cctv.capture.node import CaptureNode
+from cctv.capture.process import Running
+from cctv.clock import now_ms
+from cctv.errors import CctvError
+from cctv.extensions import db
+from cctv.services import captures, nodes, sources
+from cctv.services.captures import Wanted
+from cctv.services.sources import Source
+from cctv.storage import paths
+from cctv.storage.runfile import read_run
+
+_log = logging.getLogger(__name__)
+
+_ORPHANS_EVERY_S = 10.0
+_REPORTS_AT_ONCE = 200
+
+
+class Steward(threading.Thread):
+    """The thread."""
+
+    def __init__(self, node: CaptureNode, *, is_alone: bool) -> None:
+        """`is_alone`: no other capture worker of this machine lives, so running captures may be taken over
+        without asking the database."""
+        super().__init__(name="steward", daemon=True)
+        self.node = node
+        self.node_id: int | None = None
+        self._is_alone = is_alone
+        self._claiming = threading.RLock()
+        self._is_stopping = self._is_leaving = False
+        self._next_poll = self._next_renew = self._next_orphans = 0.0
+        self._unwatched_since: dict[int, float] = {}
+        self._was_stuck = False
+
+    # --- the thread ----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Until stopped."""
+        if self._is_alone and not self._has_database():
+            self._adopt_from_disk()
+        while not self._is_stopping:
+            self.node.has_reports.wait(0.25 if self.node.has_reports.is_set() else 0.5)
+            try:
+                with self._session():
+                    self._work(time.monotonic())
+            except (SQLAlchemyError, OSError, CctvError) as error:
+                _log.warning("the database does not answer: %s", str(error).partition("\n")[0][:200])
+                time.sleep(1.0)
+            except Exception:  # nothing may end the renewing of rows
+                _log.exception("the steward failed")
+                time.sleep(1.0)
+
+    def _work(self, now: float) -> None:
+        if self.node_id is None:
+            self.node_id = nodes.this_node().id
+        self._tell_stuck_disk()
+        self._write_reports()
+        if now >= self._next_renew:
+            self._next_renew = now + self.node.patience.renew
+            self._renew()
+        if now >= self._next_poll and not self._is_leaving:
+            self._next_poll = now + self.node.patience.poll
+            self._poll(now)
+
+    @contextmanager
+    def _session(self) -> Iterator[None]:
+        with self.node.app.app_context():
+            try:
+                yield
+            finally:
+                db.session.remove()
+
+    def _has_database(self) -> bool:
+        try:
+            with self._session():
+                self.node_id = nodes.this_node().id
+        except (SQLAlchemyError, OSError):
+            return False
+        return True
+
+    # --- reports -------------------------------------------------------------------------------------
+
+    def _write_reports(self) -> None:
+        reports = self.node.reports
+        self.node.has_reports.clear()
+        while reports:
+            batch = [reports[index] for index in range(min(len(reports), _REPORTS_AT_ONCE))]
+            captures.record(batch)
+            for _ in batch:
+                reports.popleft()
+
+    def _tell_stuck_disk(self) -> None:
+        """A hung disk holds the rounds; somebody must say so, and what is true again afterwards."""
+        is_stuck = self.node.rounds.stuck_s() > self.node.patience.hung
+        if is_stuck and not self._was_stuck:
+            self.node.volume.state = "hung"
+            for keeper in self.node.held().values():
+                self.node.tell(keeper, "storage", "disk_hung", "", now_ms())
+        if self._was_stuck and not is_stuck:
+            for keeper in self.node.held().values():
+                self.node.rounds.order(keeper.tell_again)
+        self._was_stuck = is_stuck
+
+    # --- ownership -----------------------------------------------------------------------------------
+
+    def _renew(self) -> None:
+        assert self.node_id is not None
+        held = {stream_id: keeper.fence for stream_id, keeper in self.node.held().items() if keeper.fence}
+        lost = captures.renew(held, node_id=self.node_id, worker=self.node.worker)
+        captures.beat(self.node_id, **self.node.volume.columns())
+        for stream_id in lost:
+            _log.warning("stream %d: somebody else captures it now", stream_id)
+            self._leave(stream_id, state=None)
+
+    def _leave(self, stream_id: int, *, state: str | None, cause: str | None = None) -> None:
+        keeper = self.node.find(stream_id)
+        if keeper is not None:
+            self.node.rounds.order(self._leave_now, keeper, state, cause)
+
+    @staticmethod
+    def _leave_now(keeper: Keeper, state: str | None, cause: str | None) -> None:
+        keeper.leave(time.monotonic(), state=state, cause=cause)
+
+    def ensure(self, stream_id: int) -> Keeper | None:
+        """The keeper of a stream that is, or now becomes, ours; None when somebody else has it.
+
+        SQLAlchemyError when the database does not answer.
+        """
+        with self._claiming, self._session():
+            if self.node_id is None:
+                self.node_id = nodes.this_node().id
+            return self._claim(stream_id)
+
+    def _claim(self, stream_id: int, running: Running | None = None) -> Keeper | None:
+        keeper = self.node.find(stream_id)
+        if self._is_leaving or (keeper is not None and keeper.is_leaving):
+            return None
+        if keeper is not None and keeper.fence:
+            return keeper
+        assert self.node_id is not None
+        won = captures.claim(
+            stream_id, node_id=self.node_id, worker=self.node.worker, is_alive=process.is_alive
+        )
+        if won is None:
+            if keeper is not None:
+                self._leave(stream_id, state=None)
+            return None
+        source = sources.load(stream_id)
+        if keeper is not None:
+            self.node.rounds.order(self._confirm, keeper, source, won)
+            return keeper
+        if running is None:
+            running = self._running_of(stream_id)
+        if running is not None and self._is_outdated(running, source):
+            self._end_orphan(running)
+            running = None
+        keeper = self.node.keep(source, fence=won.fence, ordinal=won.ordinal, running=running)
+        self._await(stream_id)
+        return keeper
+
+    @staticmethod
+    def _confirm(keeper: Keeper, source: Source, won: captures.Claim) -> None:
+        is_changed = keeper.attempt is not None and keeper.attempt.run.revision != source.revision
+        keeper.confirm(source, fence=won.fence, ordinal=won.ordinal)
+        if is_changed:
+            keeper.change(source, time.monotonic())
+
+    def _await(self, stream_id: int) -> None:
+        """The keeper is entered in another thread; go on when it can be found."""
+        deadline = time.monotonic() + 2.0
+        while self.node.find(stream_id) is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+
+    # --- what is wanted ------------------------------------------------------------------------------
+
+    def _poll(self, now: float) -> None:
+        assert self.node_id is not None
+        with self._claiming:
+            rows = {row.stream_id: row for row in captures.wanted_streams(self.node_id)}
+            db.session.commit()
+            self._settle_held(rows, now)
+            self._take_free(rows)
+            if now >= self._next_orphans:
+                self._next_orphans = now + _ORPHANS_EVERY_S
+                self._look_for_orphans(rows)
+
+    def _settle_held(self, rows: dict[int, Wanted], now: float) -> None:
+        held = self.node.held()
+        idle = self._idle_on_demand([rows[key] for key in held if key in rows], now)
+        for stream_id, keeper in held.items():
+            row = rows.get(stream_id)
+            if row is None:
+                self._leave(stream_id, state="off", cause="disabled")
+            elif stream_id in idle:
+                self._leave(stream_id, state="off")
+            elif not keeper.fence:
+                self._claim(stream_id)
+            elif row.revision != keeper.source.revision and not keeper.is_leaving:
+                source = sources.load(stream_id)
+                self.node.rounds.order(self._change, keeper, source)
+
+    @staticmethod
+    def _change(keeper: Keeper, source: Source) -> None:
+        keeper.change(source, time.monotonic())
+
+    def _idle_on_demand(self, rows: list[Wanted], now: float) -> set[int]:
+        on_demand = [row.stream_id for row in rows if row.is_on_demand]
+        watched = captures.watched(on_demand)
+        if watched is None:
+            return set()  # Redis is away: nobody can say so, and nobody can watch a new one
+        for stream_id in on_demand:
+            if stream_id in watched:
+                self._unwatched_since.pop(stream_id, None)
+            else:
+                self._unwatched_since.setdefault(stream_id, now)
+        idle_s = self.node.patience.on_demand_idle
+        return {key for key in on_demand if now - self._unwatched_since.get(key, now) >= idle_s}
+
+    def _take_free(self, rows: dict[int, Wanted]) -> None:
+        """What a dead worker of this machine left is taken at once; the rest is offered to the queue."""
+        assert self.node_id is not None
+        now, is_offered = now_ms(), False
+        for row in rows.values():
+            if row.is_on_demand or self.node.find(row.stream_id):
+                continue
+            is_ours = row.owner_node_id == self.node_id and (
+                row.owner_worker == self.node.worker or not process.is_alive(row.owner_worker or "")
+            )
+            if is_ours:
+                self._claim(row.stream_id)
+            elif row.is_free(now, node_id=self.node_id) and not is_offered:
+                is_offered = captures.dispatch() is not None
+                if not is_offered:
+                    self._claim(row.stream_id)
+
+    # --- processes without a keeper ------------------------------------------------------------------
+
+    def _adopt_from_disk(self) -> None:
+        """Without the database: go on with what runs; its rows are won when the database is back."""
+        for running in process.find_captures(self.node.place.media_dir):
+            run = read_run(paths.run_dir(self.node.place.media_dir, running.camera_id, running.run_key))
+            if run is None or run.node != self.node.place.node_key or run.kind != "main":
+                continue
+            source = Source(
+                stream_id=run.stream_id,
+                camera_id=run.camera_id,
+                kind=run.kind,
+                revision=run.revision,
+                is_on_demand=False,
+            )
+            self.node.keep(source, fence=0, ordinal=run.ordinal, running=running)
+
+    def _running_of(self, stream_id: int) -> Running | None:
+        """The newest capture of the stream that runs on this machine; older ones are ended."""
+        found = [
+            running
+            for running in process.find_captures(self.node.place.media_dir)
+            if paths.parse_run_key(running.run_key).stream_id == stream_id
+        ]
+        found.sort(key=lambda running: (paths.parse_run_key(running.run_key).epoch_s, running.pid_started))
+        for running in found[:-1]:
+            self._end_orphan(running)
+        return found[-1] if found else None
+
+    def _is_outdated(self, running: Running, source: Source) -> bool:
+        run = read_run(paths.run_dir(self.node.place.media_dir, running.camera_id, running.run_key))
+        return run is None or run.revision != source.revision or source.is_derived
+
+    def _look_for_orphans(self, rows: dict[int, Wanted]) -> None:
+        """An ffmpeg under our MEDIA_DIR whose stream is not wanted, or is another node's, is ended."""
+        for running in process.find_captures(self.node.place.media_dir):
+            stream_id = paths.parse_run_key(running.run_key).stream_id
+            keeper = self.node.find(stream_id)
+            if keeper is not None:
+                if keeper.phase != Phase.STARTING and not self._belongs(keeper, running):
+                    self._end_orphan(running)
+                continue
+            row = rows.get(stream_id)
+            is_another_workers = (
+                row is not None
+                and row.owner_node_id == self.node_id
+                and process.is_alive(row.owner_worker or "")
+            )
+            if not is_another_workers:
+                self._end_orphan(running)
+
+    @staticmethod
+    def _belongs(keeper: Keeper, running: Running) -> bool:
+        attempt = keeper.attempt
+        return attempt is None or attempt.run.pid == running.pid
+
+    def _end_orphan(self, running: Running) -> None:
+        run = read_run(paths.run_dir(self.node.place.media_dir, running.camera_id, running.run_key))
+        if run is not None and run.node not in ("", self.node.place.node_key):
+            return
+        _log.warning("run %s: its ffmpeg belongs to nobody and is ended", running.run_key)
+        process.end(running)
+
+    # --- leaving -------------------------------------------------------------------------------------
+
+    def give_back(self, stream_id: int) -> None:
+        """End a capture here and offer its stream to any worker."""
+        keeper = self.node.find(stream_id)
+        if keeper is None:
+            return
+
+        def release() -> None:
+            with self._claiming, self._session():
+                if self.node_id is not None:
+                    captures.release([stream_id], node_id=self.node_id, worker=self.node.worker)
+
+        def leave() -> None:
+            keeper.on_over.append(lambda: threading.Thread(target=release, daemon=True).start())
+            keeper.leave(time.monotonic(), state="connecting")
+
+        self.node.rounds.order(leave)
+
+    def stop_claiming(self) -> None:
+        """No more streams; what is held is still renewed and reported."""
+        self._is_leaving = True
+
+    def finish(self, *, reserve: bool) -> None:
+        """The last words: reports, and the rows given back or kept for this machine's next worker."""
+        self._is_stopping = True
+        with self._claiming, self._session():
+            try:
+                self._write_reports()
+                hand = captures.reserve if reserve else captures.release
+                if self.node_id is not None:
+                    hand(None, node_id=self.node_id, worker=self.node.worker)
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("the database does not answer: %s", str(error).partition("\n")[0][:200])

@@ -1,0 +1,61 @@
+"""Brings growing files to the disk every few seconds: the setting is the footage that a power cut can cost.
+
+Only files of cameras whose footage somebody wants now; a hung disk hangs this thread and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from cctv.config import Config
+from cctv.extensions import db
+from cctv.services import wanted
+from cctv.storage import disk
+
+_log = logging.getLogger(__name__)
+
+
+class Syncer(threading.Thread):
+    """The thread."""
+
+    def __init__(self, app: Flask, config: Config, open_files: Callable[[], dict[int, list[str]]]) -> None:
+        super().__init__(name="syncer", daemon=True)
+        self._app = app
+        self._every_s = config.fsync_seconds
+        self._open_files = open_files
+
+    def run(self) -> None:
+        """For ever."""
+        while True:
+            began = time.monotonic()
+            files = self._open_files()
+            cameras = self._wanted() if files else set()
+            for camera_id, group in files.items():
+                if cameras is None or camera_id in cameras:
+                    self._sync(group)
+            time.sleep(max(0.5, self._every_s - (time.monotonic() - began)))
+
+    def _wanted(self) -> set[int] | None:
+        """None: the database is away, so everything may be wanted."""
+        with self._app.app_context():
+            try:
+                return wanted.cameras_wanted_now()
+            except (SQLAlchemyError, OSError):
+                return None
+            finally:
+                db.session.remove()
+
+    @staticmethod
+    def _sync(group: list[str]) -> None:
+        for path in group:
+            try:
+                disk.fdatasync_path(Path(path))
+            except OSError as error:
+                _log.debug("%s: %s", path, error)

@@ -1,0 +1,411 @@
+"""Who captures which stream now: won by compare-and-set, renewed, released; and the work put on the queue.
+
+The database decides and Redis only delivers, so that a capture never depends on a queue (DECISIONS 3).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from redis.exceptions import RedisError
+from rq import Retry
+from rq.job import Job, JobStatus
+from sqlalchemy import or_, select, update
+
+from cctv import queue
+from cctv.clock import now_ms
+from cctv.extensions import begin_writing, db
+from cctv.models import Camera, Node, StateChange, Stream, StreamKind, StreamState
+
+_log = logging.getLogger(__name__)
+
+LEASE_MS = 15_000  # a row is free this long after its last renewal
+RESERVE_MS = 30_000  # how long a planned hand-over keeps a row for its node
+WATCH_SECONDS = 15  # life of the sign that somebody watches an on-demand stream
+JOB = "cctv.jobs.captures.capture"
+_WITHOUT_END = 1_000_000_000  # retries: a capture is never given up
+
+
+class Wanted(NamedTuple):
+    """A stream that should be captured, and who does it now."""
+
+    stream_id: int
+    camera_id: int
+    kind: str
+    revision: int
+    is_on_demand: bool
+    pinned_node_id: int | None
+    owner_node_id: int | None
+    owner_worker: str | None
+    fence: int
+    renewed_ms: int
+    reserved_until_ms: int
+
+    def is_free(self, at_ms: int, *, node_id: int | None = None) -> bool:
+        """Whether a worker of `node_id` may claim it without knowing whether its owner lives."""
+        if self.owner_node_id is None:
+            return True
+        is_lapsed = self.renewed_ms < at_ms - LEASE_MS
+        is_reserved = self.reserved_until_ms > at_ms and self.owner_node_id != node_id
+        return is_lapsed and not is_reserved
+
+
+class Claim(NamedTuple):
+    """A stream won. `ordinal` is that of its last run."""
+
+    stream_id: int
+    fence: int
+    ordinal: int
+    run_key: str | None
+
+
+class Keepers(Protocol):
+    """What the capture worker of this process offers to the jobs that RQ gives it."""
+
+    def hold(self, stream_id: int) -> bool:
+        """Keep the stream captured until told otherwise; True when somebody else should go on."""
+
+
+_keepers: list[Keepers] = []
+
+
+def attach_keepers(keepers: Keepers) -> None:
+    """Make the keepers of this process known to its jobs."""
+    _keepers[:] = [keepers]
+
+
+def hold(stream_id: int) -> Retry | None:
+    """The body of the RQ job: lives as long as the capture does; a Retry gives it to another worker."""
+    if not _keepers:
+        return None  # a stock worker took it; the next dispatch finds the stream still free
+    return Retry(max=_WITHOUT_END) if _keepers[0].hold(stream_id) else None
+
+
+def wanted_streams(node_id: int | None = None) -> list[Wanted]:
+    """Streams of cameras that are switched on and may be captured by the node (None: by any).
+
+    On-demand streams are among them; whether one is watched is asked with `watched`.
+    """
+    query = (
+        select(
+            Stream.id,
+            Stream.camera_id,
+            Stream.kind,
+            Stream.revision,
+            Stream.is_on_demand,
+            Camera.node_id,
+            Stream.owner_node_id,
+            Stream.owner_worker,
+            Stream.fence,
+            Stream.renewed_ms,
+            Stream.reserved_until_ms,
+        )
+        .join(Camera, Camera.id == Stream.camera_id)
+        .where(Camera.is_enabled.is_(True), Camera.deleted_at.is_(None))
+    )
+    if node_id is not None:
+        query = query.where(or_(Camera.node_id.is_(None), Camera.node_id == node_id))
+    return [Wanted(*row) for row in db.session.execute(query)]
+
+
+def claim(
+    stream_id: int,
+    *,
+    node_id: int,
+    worker: str,
+    is_alive: Callable[[str], bool] | None = None,
+    at_ms: int | None = None,
+) -> Claim | None:
+    """Win the stream for `worker` of the node, or None when somebody else has it.
+
+    `is_alive` tells whether a worker of this node ("<pid>:<start time>") lives: a dead one's rows are free
+    at once; without it only the lease counts. Winning raises the fence, which ends every older owner.
+    """
+    now = at_ms or now_ms()
+    begin_writing()
+    row = db.session.execute(
+        select(Stream, Camera).join(Camera, Camera.id == Stream.camera_id).where(Stream.id == stream_id)
+    ).one_or_none()
+    if row is None or not row.Camera.is_enabled or row.Camera.deleted_at is not None:
+        db.session.rollback()
+        return None
+    stream = row.Stream
+    if stream.owner_node_id == node_id and stream.owner_worker == worker:
+        won = Claim(stream.id, stream.fence, stream.run_ordinal, stream.run_key)
+        db.session.rollback()
+        return won
+    if not _may_claim(stream, row.Camera, node_id, is_alive, now):
+        db.session.rollback()
+        return None
+    changed: Any = db.session.execute(
+        update(Stream)
+        .where(Stream.id == stream_id, Stream.fence == stream.fence, Stream.renewed_ms == stream.renewed_ms)
+        .values(
+            owner_node_id=node_id,
+            owner_worker=worker,
+            fence=Stream.fence + 1,
+            renewed_ms=now,
+            reserved_until_ms=0,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if not changed.rowcount:
+        db.session.rollback()
+        return None
+    if stream.owner_node_id is not None and stream.renewed_ms < now - LEASE_MS:
+        _explain_silence(stream, now)
+    won = Claim(stream.id, stream.fence + 1, stream.run_ordinal, stream.run_key)
+    db.session.commit()
+    return won
+
+
+def _may_claim(
+    stream: Stream, camera: Camera, node_id: int, is_alive: Callable[[str], bool] | None, now: int
+) -> bool:
+    if camera.node_id not in (None, node_id):
+        return False
+    if stream.owner_node_id is None:
+        return True
+    if stream.owner_node_id == node_id and is_alive is not None and not is_alive(stream.owner_worker or ""):
+        return True
+    if stream.renewed_ms >= now - LEASE_MS:
+        return False
+    return stream.owner_node_id == node_id or stream.reserved_until_ms <= now
+
+
+def _explain_silence(stream: Stream, now: int) -> None:
+    """Nobody told what happened since the last sign of life: the history must not go on saying live."""
+    _end_open_changes(stream.id, stream.renewed_ms)
+    db.session.add(
+        StateChange(
+            stream_id=stream.id,
+            state=StreamState.OFFLINE,
+            cause="worker_down",
+            detail=None,
+            started_ms=stream.renewed_ms,
+            ended_ms=now,
+        )
+    )
+    db.session.add(
+        StateChange(
+            stream_id=stream.id, state=StreamState.CONNECTING, cause=None, detail=None, started_ms=now
+        )
+    )
+    db.session.execute(
+        update(Stream)
+        .where(Stream.id == stream.id)
+        .values(state=StreamState.CONNECTING, cause=None, detail=None, state_since_ms=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def renew(held: dict[int, int], *, node_id: int, worker: str, at_ms: int | None = None) -> set[int]:
+    """Renew every row of the worker by one UPDATE; returns the streams of `held` (id -> fence) now lost."""
+    begin_writing()
+    db.session.execute(
+        update(Stream)
+        .where(Stream.owner_node_id == node_id, Stream.owner_worker == worker)
+        .values(renewed_ms=at_ms or now_ms())
+        .execution_options(synchronize_session=False)
+    )
+    mine = db.session.execute(
+        select(Stream.id, Stream.fence).where(Stream.owner_node_id == node_id, Stream.owner_worker == worker)
+    )
+    still = {row.id: row.fence for row in mine}
+    db.session.commit()
+    return {stream_id for stream_id, fence in held.items() if still.get(stream_id) != fence}
+
+
+def release(stream_ids: Iterable[int] | None, *, node_id: int, worker: str) -> None:
+    """Give rows (None: all of the worker) back: another worker may have them at once."""
+    _hand(stream_ids, node_id, worker, owner_node_id=None, owner_worker=None, reserved_until_ms=0)
+
+
+def reserve(stream_ids: Iterable[int] | None, *, node_id: int, worker: str) -> None:
+    """A planned hand-over: the captures go on, and for RESERVE_MS only this node may claim their rows."""
+    now = now_ms()
+    _hand(stream_ids, node_id, worker, reserved_until_ms=now + RESERVE_MS, renewed_ms=now)
+
+
+def _hand(stream_ids: Iterable[int] | None, node_id: int, worker: str, **values: int | None) -> None:
+    begin_writing()
+    statement = update(Stream).where(Stream.owner_node_id == node_id, Stream.owner_worker == worker)
+    if stream_ids is not None:
+        statement = statement.where(Stream.id.in_(list(stream_ids)))
+    db.session.execute(statement.values(**values).execution_options(synchronize_session=False))
+    db.session.commit()
+
+
+class Report(NamedTuple):
+    """What a keeper has to tell about its stream. Only the owner with the right fence is believed."""
+
+    stream_id: int
+    fence: int
+    at_ms: int
+    state: str | None = None  # None: the state is as it was
+    cause: str | None = None  # causes.py
+    detail: str | None = None  # technical, masked
+    facts: Mapping[str, object] | None = None  # columns of Stream that were learnt
+
+
+def record(reports: list[Report]) -> None:
+    """Write what keepers reported, in order, in one transaction."""
+    begin_writing()
+    for report in reports:
+        row = db.session.execute(
+            select(Stream.state, Stream.cause, Stream.fence).where(Stream.id == report.stream_id)
+        ).one_or_none()
+        if row is None or row.fence != report.fence:
+            continue
+        values = dict(report.facts or {})
+        if report.state is not None and (row.state, row.cause) != (report.state, report.cause):
+            _change_state(report)
+            values |= {"state": report.state, "cause": report.cause, "state_since_ms": report.at_ms}
+        if report.state is not None:
+            values["detail"] = report.detail
+        if values:
+            db.session.execute(
+                update(Stream)
+                .where(Stream.id == report.stream_id)
+                .values(values)
+                .execution_options(synchronize_session=False)
+            )
+    db.session.commit()
+
+
+def set_state(stream_id: int, state: str, cause: str | None = None, detail: str | None = None) -> None:
+    """Tell a state from outside the keepers, whoever owns the stream."""
+    fence = db.session.scalar(select(Stream.fence).where(Stream.id == stream_id))
+    if fence is not None:
+        record([Report(stream_id, fence, now_ms(), state, cause, detail)])
+
+
+def _change_state(report: Report) -> None:
+    _end_open_changes(report.stream_id, report.at_ms)
+    db.session.add(
+        StateChange(
+            stream_id=report.stream_id,
+            state=report.state,
+            cause=report.cause,
+            detail=report.detail,
+            started_ms=report.at_ms,
+        )
+    )
+    db.session.flush()
+
+
+def _end_open_changes(stream_id: int, at_ms: int) -> None:
+    db.session.execute(
+        update(StateChange)
+        .where(StateChange.stream_id == stream_id, StateChange.ended_ms.is_(None))
+        .values(ended_ms=at_ms)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def beat(node_id: int, **storage: object) -> None:
+    """The node's sign of life, with the storage figures that are columns of Node."""
+    begin_writing()
+    db.session.execute(
+        update(Node)
+        .where(Node.id == node_id)
+        .values(seen_ms=now_ms(), **storage)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+
+
+def dispatch() -> int | None:
+    """Put every wanted stream without a live owner on the queue, unless it waits there; how many were put.
+
+    None: the queue does not answer.
+    Called by the periodic tick, after each change of a camera, and by workers that see a lapsed row.
+    """
+    now = now_ms()
+    free = [row.stream_id for row in wanted_streams() if row.is_free(now) and not row.is_on_demand]
+    db.session.commit()
+    return _enqueue(free)
+
+
+def start_on_demand(stream_id: int) -> bool:
+    """Somebody wants to watch a stream that is captured only then: start it now if nobody has it.
+
+    Call it again at least every WATCH_SECONDS; False when the queue does not answer.
+    """
+    try:
+        queue.redis_connection().set(watch_key(stream_id), 1, ex=WATCH_SECONDS)
+    except (RedisError, OSError):
+        return False
+    row = db.session.execute(
+        select(Stream.owner_node_id, Stream.renewed_ms).where(Stream.id == stream_id)
+    ).one_or_none()
+    if row is None:
+        return False
+    if row.owner_node_id is None or row.renewed_ms < now_ms() - LEASE_MS:
+        _enqueue([stream_id], at_front=True)
+    return True
+
+
+def watched(stream_ids: list[int]) -> set[int] | None:
+    """Which of the on-demand streams somebody watches; None when Redis cannot tell."""
+    if not stream_ids:
+        return set()
+    try:
+        found = queue.redis_connection().mget([watch_key(stream_id) for stream_id in stream_ids])
+    except (RedisError, OSError):
+        return None
+    return {stream_id for stream_id, value in zip(stream_ids, found, strict=True) if value is not None}
+
+
+def watch_key(stream_id: int) -> str:
+    """The Redis key that says that an on-demand stream is watched."""
+    return f"cctv:watch:{stream_id}"
+
+
+def job_id(stream_id: int) -> str:
+    """The fixed id of a stream's job: the same stream is never queued twice."""
+    return f"capture_{stream_id}"
+
+
+def job_options(stream_id: int) -> dict[str, Any]:
+    """How the job of a stream is made: without an end, and never given up."""
+    return {
+        "args": (stream_id,),
+        "job_id": job_id(stream_id),
+        "description": f"Capture of stream {stream_id}",
+        "timeout": -1,
+        "retry": Retry(max=_WITHOUT_END),
+        "result_ttl": 0,
+        "failure_ttl": 86_400,
+    }
+
+
+def _enqueue(stream_ids: list[int], *, at_front: bool = False) -> int | None:
+    if not stream_ids:
+        return 0
+    try:
+        captures = queue.queue(queue.CAPTURE)
+        waiting = set(captures.get_job_ids())
+        idle = [stream_id for stream_id in stream_ids if job_id(stream_id) not in waiting]
+        for stream_id in idle:
+            _forget_stale(stream_id)
+            captures.enqueue_call(JOB, **job_options(stream_id), at_front=at_front)
+    except (RedisError, OSError) as error:
+        _log.warning("the capture queue does not answer: %s", error)
+        return None
+    return len(idle)
+
+
+def _forget_stale(stream_id: int) -> None:
+    """Remove what a dead worker left of the job, so that RQ does not bring it back a second time."""
+    captures = queue.queue(queue.CAPTURE)
+    job = captures.fetch_job(job_id(stream_id))
+    if isinstance(job, Job) and job.get_status(refresh=False) != JobStatus.QUEUED:
+        job.delete()
+
+
+def is_derived(kind: str) -> bool:
+    """Whether a stream of this kind is made by us from the main one."""
+    return StreamKind(kind).is_derived
