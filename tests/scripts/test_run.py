@@ -18,7 +18,7 @@ import pytest
 
 from scripts.stack import leftovers
 from tests.fixtures.processes import ROOT
-from tests.servers import free_port
+from tests.servers import PostgresServer, free_port
 from tests.waiting import wait_until
 
 READY_SECONDS = 60
@@ -29,22 +29,21 @@ STOP_SECONDS = 15
 class Stack:
     """One `scripts/run` on a DATA_DIR of its own."""
 
-    def __init__(self, data_dir: Path, *arguments: str) -> None:
+    def __init__(self, data_dir: Path, *arguments: str, **environment: str) -> None:
         self.data_dir = data_dir
         self.port = free_port()
         self.output = data_dir.with_name(f"{data_dir.name}.out")
         self._arguments = arguments
+        inherited = {name: os.environ[name] for name in os.environ.keys() - {"REDIS_URL", "DATABASE_URL"}}
+        self._environment = {**inherited, "DATA_DIR": str(data_dir), **environment}
         self.start()
 
     def start(self) -> Self:
-        environment = {
-            name: value for name, value in os.environ.items() if name not in {"REDIS_URL", "DATABASE_URL"}
-        }
         self.began = time.monotonic()
         with self.output.open("w") as output:
             self.process = subprocess.Popen(
                 [ROOT / "scripts" / "run", "--port", str(self.port), *self._arguments],
-                env={**environment, "DATA_DIR": str(self.data_dir), "CAMERA_NETWORK": "127.0.0.0/8"},
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -175,3 +174,21 @@ def test_term_ends_every_process_within_15_seconds(stack: Stack) -> None:
     assert time.monotonic() - began < STOP_SECONDS
     assert leftovers.find_marked(stack.data_dir) == []
     assert stack.printed().rstrip().endswith("Stopped.")
+
+
+def test_it_starts_before_its_database_and_heals_when_that_comes(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    name = postgres.create_database()
+    postgres.kill()
+    stack = Stack(tmp_path / "late", DATABASE_URL=postgres.url(name))
+    try:
+        wait_until(lambda: stack.health() == 503, 30, "the pages to answer without a database")
+        assert "The database does not answer" in stack.printed()
+        postgres.start()
+        stack.wait_ready(READY_SECONDS)
+        assert "/setup/" in stack.printed()
+        stack.process.terminate()
+        assert stack.process.wait(timeout=STOP_SECONDS) == 0
+    finally:
+        stack.close()
