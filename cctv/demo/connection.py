@@ -8,6 +8,7 @@ import re
 import secrets
 import socket
 import struct
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from cctv.demo.camera import Camera
 from cctv.demo.loops import LoopFailed
 from cctv.demo.messages import Malformed, Request, Target, answer, take_requests, target_of
 from cctv.demo.profiles import Variant, find_variant
+from cctv.demo.rtp import Loop
 from cctv.demo.session import Session
 
 if TYPE_CHECKING:
@@ -177,10 +179,7 @@ class Connection(asyncio.Protocol):
             raise Refused(302, {"Location": camera.faults.redirect_url})
         await asyncio.sleep(camera.faults.describe_delay_seconds)
         variant = self._variant(target, camera)
-        try:
-            loop = await self.server.library.load(variant.profile)
-        except LoopFailed as failure:
-            raise Refused(500) from failure
+        loop = await self._load(variant)
         headers = {"Content-Type": "application/sdp", "Content-Base": request.url.rstrip("/") + "/"}
         return answer(200, cseq, headers, sdp.describe(loop, variant))
 
@@ -190,7 +189,7 @@ class Connection(asyncio.Protocol):
         channel = _interleaved_channel(request.headers.get("transport", ""), default=2 * (track or 0))
         if channel is None:
             raise Refused(461)
-        loop = await self.server.library.load(variant.profile)
+        loop = await self._load(variant)
         if track is None or (track == 1 and (loop.audio is None or not variant.has_audio)):
             raise Refused(404)
         if self.session is None:
@@ -233,6 +232,13 @@ class Connection(asyncio.Protocol):
         if variant is None:
             raise Refused(404)
         return variant
+
+    async def _load(self, variant: Variant) -> Loop:
+        try:
+            return await self.server.library.load(variant.profile)
+        except (LoopFailed, OSError) as failure:
+            print(f"The loop {variant.profile.name} cannot be made: {failure}", file=sys.stderr)
+            raise Refused(500) from failure
 
     def _session_of(self, request: Request) -> Session:
         if self.session is None:

@@ -5,6 +5,7 @@ file or stdin.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,21 @@ def capture_argv(
     )
 
 
+def _camera(list_path: Path, *, full_analysis: bool, wallclock: bool = False) -> Any:
+    options: dict[str, Any] = {
+        "format": "concat",  # reads the list file
+        "safe": 0,  # absolute addresses are allowed in it; it is ours
+        "protocol_whitelist": f"file,{CAMERA_PROTOCOLS}",  # `file` is for the list itself
+    }
+    if not full_analysis:
+        options["analyzeduration"] = 1  # as in the list: the outer reader would analyse a second time
+    if wallclock:
+        # Arrival times instead of the camera's: for cameras whose clock jumps. Costs jitter, so only where
+        # needed.
+        options["use_wallclock_as_timestamps"] = 1
+    return ffmpeg.input(str(list_path), **options)
+
+
 def _segmented(
     streams: list[Any],
     out_dir: Path,
@@ -164,3 +180,127 @@ def _sound(audio: str | None) -> dict[str, str]:
 
 def _seconds(epoch_ms: int) -> str:
     return f"{epoch_ms // 1000}.{epoch_ms % 1000:03d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """One rung of the ladder: the most lines it has, its bit rate and how hard x264 works for it."""
+
+    height: int
+    kilobits: int
+    preset: str
+
+
+# 480p costs 0.22 of a core at veryfast, 720p 0.2 at ultrafast (ENGINE, quality ladder).
+QUALITIES = {
+    "720p": Quality(720, 2000, "ultrafast"),
+    "480p": Quality(480, 900, "veryfast"),
+    "360p": Quality(360, 500, "veryfast"),
+}
+# A key frame with the first picture of each second of the epoch, whatever the source's are: one per cell
+# of 1 s.
+KEY_EACH_SECOND = "expr:if(isnan(prev_forced_t),1,gt(floor(t),floor(prev_forced_t)))"
+
+
+def transcode_argv(
+    out_dir: Path,
+    *,
+    quality: str,
+    second_of_minute: int = 0,
+    has_audio: bool = True,
+    segment_seconds: int = 60,
+    ffmpeg_path: str = "ffmpeg",
+) -> list[str]:
+    """Make a smaller stream from our own bytes on stdin (init, then fragments from a key frame on), in the
+    same files as a capture: `out_dir`/00000.mp4 ... with the decode times of the source. H.265 becomes
+    H.264."""
+    rung = QUALITIES[quality]
+    source = _own_bytes(copyts=None)  # keep the epoch times of the source instead of starting at 0
+    return _segmented(
+        [source["v:0"], *([source["a:0?"]] if has_audio else [])],
+        out_dir,
+        codecs={"c:v": "libx264", **({"c:a": "copy"} if has_audio else {})},
+        output_ts_offset=None,
+        second_of_minute=second_of_minute,
+        segment_seconds=segment_seconds,
+        ffmpeg_path=ffmpeg_path,
+        preset=rung.preset,
+        tune="zerolatency",  # each picture leaves at once: no look-ahead, no B-frames
+        **{"profile:v": "main"},  # every browser and old tablet plays it; 10-bit and 4:2:2 sources too
+        pix_fmt="yuv420p",
+        vf=f"scale=w=-2:h=min({rung.height}\\,ih)",  # never larger than the source; even width
+        **{"b:v": f"{rung.kilobits}k", "maxrate": f"{rung.kilobits}k", "bufsize": f"{rung.kilobits}k"},
+        fps_mode="passthrough",  # the source's pictures at the source's times; the default would invent some
+        enc_time_base="1:90000",  # exact times instead of ones rounded to a frame rate
+        force_key_frames=KEY_EACH_SECOND,
+        g=600,  # x264's own key frames never come between
+        sc_threshold=0,  # nor at a change of scene
+        threads=1,  # cheapest a picture; a node runs few of these at a time
+    )
+
+
+def _own_bytes(**options: Any) -> Any:
+    """Our own fragmented MP4 on stdin: the format is known, so probing for it only costs time."""
+    return ffmpeg.input("pipe:0", format="mp4", analyzeduration=1, probesize=32_768, **options)
+
+
+def snapshot_argv(*, width: int | None = None, ffmpeg_path: str = "ffmpeg") -> list[str]:
+    """stdin: init, a key fragment and the one after it (some cameras send the parameter sets as a picture
+    of their own). stdout: one JPEG, at most `width` pixels wide, in the picture's shape."""
+    options: dict[str, Any] = {"frames:v": 1, "c:v": "mjpeg", "q:v": 4, "threads": 1, "strict": "unofficial"}
+    if width:
+        options["vf"] = f"scale=w=min({int(width)}\\,iw):h=-2"
+    source = _own_bytes(threads=1)  # one picture: starting more threads costs more than it gains
+    # an: the sound is not needed; "strict" lets mjpeg take limited-range colours as they are.
+    output = ffmpeg.output(source["v:0"], "pipe:1", format="image2pipe", **options)
+    return _compile(output, ffmpeg_path, loglevel="error")
+
+
+def clip_argv(
+    list_path: Path,
+    out_path: Path,
+    *,
+    seconds: float,
+    audio: str | None = "copy",
+    hevc: bool = False,
+    full_analysis: bool = False,
+    ffmpeg_path: str = "ffmpeg",
+) -> list[str]:
+    """A few seconds of a camera for the check in the form: same source and fragments as a capture, times
+    from 0.
+
+    Pictures before the first key frame are kept, so that waiting for one can be told from no picture at all.
+    """
+    source = _camera(list_path, full_analysis=full_analysis)
+    output = ffmpeg.output(
+        source["v:0"],
+        *([source["a:0?"]] if audio else []),
+        str(out_path),
+        format="mp4",
+        t=seconds,
+        y=None,
+        fflags="+flush_packets",
+        movflags=SEGMENT_FORMAT.partition(":")[0].removeprefix("movflags="),
+        frag_duration=FRAGMENT_MICROSECONDS,
+        use_editlist=0,
+        video_track_timescale=90000,
+        **{"c:v": "copy", "copyinkf:v": None, **_hevc_tag(hevc), **_sound(audio)},
+    )
+    return _compile(output, ffmpeg_path)
+
+
+def export_argv(out_path: Path, *, ffmpeg_path: str = "ffmpeg") -> list[str]:
+    """stdin: init and fragments of one run's footage; a plain MP4 file that starts at 0 and plays everywhere.
+
+    No option sets the start: ffmpeg subtracts it itself, and keeps the distance between sound and picture.
+    """
+    output = ffmpeg.output(
+        ffmpeg.input("pipe:0", format="mp4"),
+        str(out_path),
+        format="mp4",
+        map="0",  # video and sound
+        c="copy",  # not a picture is changed: it may be evidence
+        movflags="+faststart",  # the index in front, so that it plays while it is downloaded
+        y=None,  # the name is ours and unique; an unfinished earlier try is replaced
+    )
+    return _compile(output, ffmpeg_path, loglevel="error")

@@ -55,6 +55,7 @@ class Fragment:
     has_video: bool
     min_start_ticks: int
     sps: bytes
+    pictures: int = 0
 
     @property
     def end_ticks(self) -> int:
@@ -186,7 +187,7 @@ def _assemble(fd: int, init: Init, head: bytes, offset: int, moof_size: int, siz
         duration = duration * TICKS_PER_SECOND // video_track.timescale
     earliest = min(start, sound_start) if sound is not None and sound.sample_count else start
     sps = _sps_of(fd, video_track, head, offset, size, video) if video.is_sync else b""
-    return Fragment(offset, size, start, duration, video.is_sync, True, earliest, sps)
+    return Fragment(offset, size, start, duration, video.is_sync, True, earliest, sps, video.sample_count)
 
 
 def _read_traf(head: bytes, at: int, end: int, init: Init) -> _Traf | None:

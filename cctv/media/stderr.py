@@ -55,6 +55,7 @@ _HARMLESS = re.compile(
             r"Last message repeated",
             r"Found duplicated MOOV Atom",
             r"Estimating duration from bitrate|not enough frames to estimate rate",
+            r"codec frame size is not set|Estimating the duration of the last packet",
             r"deprecated pixel format|Stream #[0-9]+: not enough|CSeq [0-9]+ expected",
             r"Using AVStream\.codec|Guessed Channel Layout|Queue input is backward in time",
         )

@@ -31,3 +31,15 @@ def parse_version(banner: str) -> tuple[int, int] | None:
     """(major, minor) from the first line of `ffmpeg -version`; None for builds that have no number."""
     match = re.search(r"ffmpeg version n?([0-9]+)\.([0-9]+)", banner)
     return (int(match[1]), int(match[2])) if match else None
+
+
+@functools.cache
+def _setpriv() -> str | None:
+    return shutil.which("setpriv")
+
+
+def dying_with_parent(argv: list[str]) -> list[str]:
+    """The same command, killed by the kernel when the thread that starts it ends: for transcodes, exports
+    and checks, never for captures (DECISIONS 1). Unchanged where setpriv (util-linux) is missing."""
+    setpriv = _setpriv()
+    return [setpriv, "--pdeathsig", "KILL", "--", *argv] if setpriv else argv

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
+from pathlib import Path
 
 import pytest
 
@@ -117,3 +118,15 @@ def test_it_stops_on_term_and_with_the_process_that_started_it() -> None:
         assert farm.process.stdin
         farm.process.stdin.close()
         assert farm.process.wait(timeout=3) == 0
+
+
+def test_a_loop_that_cannot_be_made_is_a_server_error(tmp_path: Path) -> None:
+    with CameraFarm.start(tmp_path, loops=("t1",)) as farm:
+        for file in tmp_path.iterdir():
+            file.unlink()
+        tmp_path.rmdir()
+        tmp_path.write_text("no directory any more")
+        with Client(farm.url("t1p", 1)) as client:
+            assert client.describe().code == 500
+        with Client(farm.url("t1", 1)) as client:
+            assert client.describe().code == 200, "what was loaded goes on"

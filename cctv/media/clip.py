@@ -1,0 +1,175 @@
+"""Takes a few seconds of a camera through ffmpeg, exactly as a capture would, and reads the facts from the
+bytes. For the check in the form; it leaves nothing behind but the picture and the clip that it was asked for.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from cctv.media import argv, stderr, tools
+from cctv.media.addresses import CameraAddress
+from cctv.media.boxes import TICKS_PER_SECOND, Fragment, Init, NotMedia, read_init, scan
+from cctv.media.masking import mask
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """What was seen. `gop_ms` is 0 when no second key frame came while looking; `cause` is a code of
+    causes.py (or `analysis`, see stderr.py) when no picture came at all."""
+
+    cause: str | None = None
+    detail: str = ""
+    init: Init | None = None
+    frames_per_second: float = 0.0
+    gop_ms: int = 0
+    first_key_ms: int | None = None
+    seen_ms: int = 0
+    bits_per_second: int = 0
+    has_picture: bool = False
+
+
+def take(
+    address: CameraAddress,
+    *,
+    seconds: float,
+    timeout_s: float,
+    audio: str | None,
+    hevc: bool,
+    full_analysis: bool = False,
+    picture_path: Path | None = None,
+) -> Clip:
+    """Capture at most `seconds` of the (pinned) address; ends early once two key frames and 3 s are there."""
+    with tempfile.TemporaryDirectory(prefix="cctv-check-") as directory:
+        list_path, out, log = (Path(directory) / name for name in ("source.ffconcat", "clip.mp4", "log"))
+        text = argv.source_list(
+            address.url_with_credentials, timeout_s=timeout_s, full_analysis=full_analysis
+        )
+        descriptor = os.open(list_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as target:
+            target.write(text)
+        command = argv.clip_argv(
+            list_path,
+            out,
+            seconds=seconds,
+            audio=audio,
+            hevc=hevc,
+            full_analysis=full_analysis,
+            ffmpeg_path=tools.ffmpeg_path() or "ffmpeg",
+        )
+        _run(command, out, log, timeout_s=timeout_s)
+        found = _look(out)
+        if found is None or not found[1]:
+            words = log.read_text(errors="replace") if log.exists() else ""
+            detail = mask("\n".join(stderr.telling_lines(words)), [address.password])
+            return Clip(cause=stderr.classify(words), detail=detail)
+        init, fragments = found
+        has_picture = picture_path is not None and _keep(out, init, fragments, picture_path)
+        return _facts(init, fragments, has_picture=has_picture)
+
+
+def _run(command: list[str], out: Path, log: Path, *, timeout_s: float) -> None:
+    with log.open("wb") as words:
+        child = subprocess.Popen(
+            tools.dying_with_parent(command), stdin=subprocess.DEVNULL, stdout=words, stderr=words
+        )
+    deadline = time.monotonic() + timeout_s
+    try:
+        while child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+            found = _look(out)
+            if found and _is_enough(found[1]):
+                break
+    finally:
+        child.terminate()
+        try:
+            child.wait(0.5)
+        except subprocess.TimeoutExpired:
+            child.kill()  # a camera that hangs makes ffmpeg deaf to TERM; the fragments are safe
+            child.wait(5)
+
+
+def _look(path: Path) -> tuple[Init, list[Fragment]] | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        init = read_init(descriptor)
+        return init, [found for found in scan(descriptor, init, 0) if found.has_video]
+    except NotMedia:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _keys(fragments: list[Fragment]) -> list[int]:
+    """Start ticks of the key frames; two within 20 ms are one (parameter sets sent as a picture of their
+    own)."""
+    starts: list[int] = []
+    for fragment in fragments:
+        if fragment.is_key and (not starts or fragment.start_ticks - starts[-1] > TICKS_PER_SECOND // 50):
+            starts.append(fragment.start_ticks)
+    return starts
+
+
+def _is_enough(fragments: list[Fragment]) -> bool:
+    keys = _keys(fragments)
+    return len(keys) >= 2 and fragments[-1].end_ticks - keys[0] >= 3 * TICKS_PER_SECOND
+
+
+def _facts(init: Init, fragments: list[Fragment], *, has_picture: bool) -> Clip:
+    keys = _keys(fragments)
+    start, ticks = fragments[0].start_ticks, max(1, fragments[-1].end_ticks - fragments[0].start_ticks)
+    long_enough = [fragment for fragment in fragments if fragment.duration_ticks > TICKS_PER_SECOND // 50]
+    pictures = sum(fragment.pictures for fragment in long_enough)
+    spent = sum(fragment.duration_ticks for fragment in long_enough)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(keys)]
+    return Clip(
+        init=init,
+        frames_per_second=round(pictures * TICKS_PER_SECOND / spent, 2) if spent else 0.0,
+        gop_ms=int(median(gaps)) // 90 if gaps else 0,
+        first_key_ms=(keys[0] - start) // 90 if keys else None,
+        seen_ms=ticks // 90,
+        bits_per_second=sum(fragment.size for fragment in fragments) * 8 * TICKS_PER_SECOND // ticks,
+        has_picture=has_picture,
+    )
+
+
+def _keep(out: Path, init: Init, fragments: list[Fragment], picture_path: Path) -> bool:
+    """Write the JPEG of the first key frame, and beside it the clip from there on."""
+    first = next((at for at, fragment in enumerate(fragments) if fragment.is_key), None)
+    if first is None:
+        return False
+    content = out.read_bytes()
+    head = content[: init.size]
+    shown = content[fragments[first].offset : fragments[min(first + 1, len(fragments) - 1)].end_offset]
+    picture = still(head + shown)
+    if not picture:
+        return False
+    picture_path.write_bytes(picture)
+    rest = content[fragments[first].offset : fragments[-1].end_offset]
+    picture_path.with_suffix(".mp4").write_bytes(head + rest)
+    return True
+
+
+def still(content: bytes, *, width: int | None = None, timeout_s: float = 5.0) -> bytes:
+    """One JPEG of init + fragments that begin with a key frame; empty when they cannot be decoded in time."""
+    command = argv.snapshot_argv(width=width, ffmpeg_path=tools.ffmpeg_path() or "ffmpeg")
+    try:
+        done = subprocess.run(
+            tools.dying_with_parent(command),
+            input=content,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return b""
+    return done.stdout if done.stdout.startswith(b"\xff\xd8") else b""
