@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from cctv.blueprints import shell
+from cctv.blueprints import search, setup, shell
 from cctv.blueprints.api import health
 from cctv.blueprints.auth import register_auth
 from cctv.blueprints.errors import register_errors
@@ -19,4 +19,6 @@ def register(app: Flask) -> None:
     register_frame(app)
     register_auth(app)
     app.register_blueprint(shell.blueprint)
+    app.register_blueprint(setup.blueprint)
+    app.register_blueprint(search.blueprint)
     app.register_blueprint(health.blueprint)

@@ -22,7 +22,7 @@ from cctv.blueprints.frame import THEME_COOKIE
 from cctv.clock import utcnow
 from cctv.extensions import login_manager
 from cctv.models import User
-from cctv.services import settings, users
+from cctv.services import settings, setup, users
 
 blueprint = Blueprint("auth", __name__)
 
@@ -77,7 +77,8 @@ def sign_in() -> ResponseReturnValue:
         return _htmx.trigger(_htmx.no_content(), "signed-in", {"token": generate_csrf()})
     if last := _last_sign_in(user):
         flash({"text": last, "actions": []}, "info")  # type: ignore[arg-type]
-    return _with_theme(_htmx.redirect(local_path(request.args.get("next"))), user.theme)
+    start = "/setup/place" if setup.may_continue(user) else request.args.get("next")
+    return _with_theme(_htmx.redirect(local_path(start)), user.theme)
 
 
 @blueprint.post("/logout")

@@ -5,7 +5,7 @@ Shows only what the person may see; the service decides which cameras those are.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
@@ -26,9 +26,8 @@ def show() -> ResponseReturnValue:
     typed = request.args.get("q", "")
     block = "results" if "q" in request.args else "dialog"
     found = _find(typed)
-    return _htmx.render(
-        "search.html", block, typed=typed, found=found[:_MOST], more=max(0, len(found) - _MOST)
-    )
+    context: dict[str, Any] = {"typed": typed, "found": found[:_MOST], "more": max(0, len(found) - _MOST)}
+    return _htmx.render("search.html", block, in_dialog=_htmx.is_htmx(), **context)
 
 
 def _find(typed: str) -> list[Camera]:

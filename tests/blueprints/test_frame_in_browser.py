@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
-from werkzeug.serving import BaseWSGIServer, make_server
 
 from cctv.models import User
 from tests.blueprints.axe import violations
-from tests.blueprints.sample_page import add_sample_pages
+from tests.blueprints.site import Site
 from tests.fixtures.application import OWNER_PASSWORD
-from tests.servers import free_port
 from tests.waiting import wait_until
-
-
-class Site:
-    """The application behind a socket that can be closed and opened again."""
-
-    def __init__(self, app: Flask) -> None:
-        self.seen = add_sample_pages(app)
-        app.config["WTF_CSRF_ENABLED"] = True
-        self._app, self.port = app, free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.open()
-
-    def open(self) -> None:
-        self._server: BaseWSGIServer = make_server("127.0.0.1", self.port, self._app, threaded=True)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture
