@@ -144,8 +144,7 @@ def place() -> ResponseReturnValue:
             return to("storage")
         except Invalid as error:
             _forms.add_errors(form, error.errors)
-    is_new = not settings.get("organisation_name")
-    context: dict[str, Any] = {"clock": _clock(form.time_zone.data), "is_new": is_new}
+    context = {"clock": _clock(form.time_zone.data), "is_new": not settings.get("organisation_name")}
     if request.method == "POST":
         return _forms.problems("setup/place.html", form, **context)
     return _htmx.render("setup/place.html", form=form, **context)
@@ -169,10 +168,11 @@ def storage() -> ResponseReturnValue:
 @blueprint.post("/storage/test")
 def test_storage() -> ResponseReturnValue:
     """Write, read and delete a test file now; the result appears in place."""
-    report = setup.storage_report()  # makes the folder when it can
     result = setup.test_storage()
     form = StorageForm(formdata=None, disk_limit_percent=settings.get("disk_limit_percent"))
-    return _htmx.render("setup/storage.html", "result", form=form, report=report, result=result)
+    return _htmx.render(
+        "setup/storage.html", "result", form=form, report=setup.storage_report(), result=result
+    )
 
 
 @blueprint.route("/camera", methods=["GET", "POST"])

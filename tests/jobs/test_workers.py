@@ -103,4 +103,4 @@ def test_a_periodic_job_names_a_function_that_exists(scheduler: periodic.Periodi
     periodic.schedule_all(scheduler)
     for job in scheduler.get_jobs():
         assert callable(job.func)
-        assert not job.args
+        assert job.args == ()
