@@ -144,7 +144,10 @@ def place() -> ResponseReturnValue:
             return to("storage")
         except Invalid as error:
             _forms.add_errors(form, error.errors)
-    context = {"clock": _clock(form.time_zone.data), "is_new": not settings.get("organisation_name")}
+    context: dict[str, Any] = {
+        "clock": _clock(form.time_zone.data),
+        "is_new": not settings.get("organisation_name"),
+    }
     if request.method == "POST":
         return _forms.problems("setup/place.html", form, **context)
     return _htmx.render("setup/place.html", form=form, **context)
