@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from cctv.blueprints import shell
+from cctv.blueprints import search, setup, shell
 from cctv.blueprints.api import health
 from cctv.blueprints.auth import register_auth
+from cctv.blueprints.camera_pages import register_camera_pages
 from cctv.blueprints.errors import register_errors
 from cctv.blueprints.frame import register_frame
 from cctv.blueprints.headers import register_headers
-from cctv.blueprints.media import register_media
 
 
 def register(app: Flask) -> None:
@@ -19,6 +19,8 @@ def register(app: Flask) -> None:
     register_errors(app)
     register_frame(app)
     register_auth(app)
-    register_media(app)
     app.register_blueprint(shell.blueprint)
+    app.register_blueprint(setup.blueprint)
+    app.register_blueprint(search.blueprint)
+    register_camera_pages(app)
     app.register_blueprint(health.blueprint)

@@ -1,4 +1,4 @@
-"""Signing in and out, the theme, and the door in front of every page: closed unless listed here as open.
+"""Signing in and out, the theme, and the door in front of every page.
 
 What a signed-in person may do is decided by services/access.py, never here.
 """
@@ -9,7 +9,7 @@ import time
 from datetime import timedelta
 from urllib.parse import urlencode, urlsplit
 
-from flask import Blueprint, Flask, Response, flash, make_response, request, session
+from flask import Blueprint, Flask, Response, flash, g, make_response, request, session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 from flask_wtf import FlaskForm
@@ -17,12 +17,12 @@ from flask_wtf.csrf import generate_csrf
 from wtforms import BooleanField, PasswordField, StringField
 from wtforms.validators import Length
 
-from cctv.blueprints import _htmx, errors
+from cctv.blueprints import _doors, _htmx, errors
 from cctv.blueprints.frame import THEME_COOKIE
 from cctv.clock import utcnow
 from cctv.extensions import login_manager
 from cctv.models import User
-from cctv.services import settings, users
+from cctv.services import settings, setup, users
 
 blueprint = Blueprint("auth", __name__)
 
@@ -31,10 +31,6 @@ KEPT_SECONDS = 30 * 24 * 3600
 _YEAR_SECONDS = 365 * 24 * 3600
 _REFUSED = "Name or password is not right."
 _SWITCHED_OFF = "This account is switched off. Ask an Admin."
-
-# Everything else needs a session. These ask for something else themselves: a token, a code, or nothing.
-_OPEN_PREFIXES = ("/static/", "/stream/", "/v0/api/", "/api/", "/setup/")
-_OPEN_PATHS = {"/login", "/logout", "/setup", "/alive", "/offline", "/sw.js", "/manifest.webmanifest"}
 
 
 class SignInForm(FlaskForm):
@@ -81,7 +77,8 @@ def sign_in() -> ResponseReturnValue:
         return _htmx.trigger(_htmx.no_content(), "signed-in", {"token": generate_csrf()})
     if last := _last_sign_in(user):
         flash({"text": last, "actions": []}, "info")  # type: ignore[arg-type]
-    return _with_theme(_htmx.redirect(local_path(request.args.get("next"))), user.theme)
+    start = "/setup/place" if setup.may_continue(user) else request.args.get("next")
+    return _with_theme(_htmx.redirect(local_path(start)), user.theme)
 
 
 @blueprint.post("/logout")
@@ -103,6 +100,7 @@ def choose_theme() -> ResponseReturnValue:
 def begin_session(user: User, *, is_kept: bool = False) -> None:
     """A new session with a new id and token; what the old one held is gone."""
     session.clear()
+    g.pop("csrf_token", None)  # made for the session before; Flask-WTF keeps it for the whole request
     login_user(user)
     session.permanent = is_kept
     session["until"] = _session_end(KEPT_SECONDS if is_kept else SESSION_SECONDS)
@@ -127,7 +125,7 @@ def local_path(wanted: str | None) -> str:
 
 
 def _require_sign_in() -> ResponseReturnValue | None:
-    if request.endpoint is None or request.path in _OPEN_PATHS or request.path.startswith(_OPEN_PREFIXES):
+    if _doors.is_open():
         return None
     # A session that does not say when it ends is dated from now.
     ends = session.setdefault("until", _session_end()) if current_user.is_authenticated else 0
@@ -139,7 +137,7 @@ def _require_sign_in() -> ResponseReturnValue | None:
 
 def _unauthorised() -> ResponseReturnValue:
     """To the sign-in page; 401 for a fragment, whose page then asks for the password in place."""
-    if request.path.startswith(_OPEN_PREFIXES) or not request.accept_mimetypes.accept_html:
+    if _doors.is_open() or not request.accept_mimetypes.accept_html:
         return errors.answer(401)
     if _htmx.is_htmx():
         return _htmx.trigger(errors.answer(401), "signed-out")

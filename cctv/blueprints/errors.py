@@ -9,14 +9,16 @@ import secrets
 from http import HTTPStatus
 
 from flask import Flask, Response, current_app, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from cctv.blueprints import _htmx
+from cctv.blueprints import _doors, _htmx
 from cctv.errors import CctvError
-from cctv.extensions import db
+from cctv.extensions import db, login_manager
 
 _API_PREFIXES = ("/v0/api/", "/api/")
 _BYTES_PREFIX = "/stream/"
@@ -76,7 +78,10 @@ def _refusal(error: CctvError) -> Response:
     return answer(error.status, error.message)
 
 
-def _form_too_old(_error: CSRFError) -> Response:
+def _form_too_old(_error: CSRFError) -> ResponseReturnValue:
+    """A token is also wrong when the session behind it has ended: then signing in is what helps."""
+    if not current_user.is_authenticated and not _doors.is_open():
+        return login_manager.unauthorized()
     return answer(400, _FORM_TOO_OLD)
 
 

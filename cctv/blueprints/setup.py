@@ -144,10 +144,8 @@ def place() -> ResponseReturnValue:
             return to("storage")
         except Invalid as error:
             _forms.add_errors(form, error.errors)
-    context: dict[str, Any] = {
-        "clock": _clock(form.time_zone.data),
-        "is_new": not settings.get("organisation_name"),
-    }
+    is_new = not settings.get("organisation_name")
+    context: dict[str, Any] = {"clock": _clock(form.time_zone.data), "is_new": is_new}
     if request.method == "POST":
         return _forms.problems("setup/place.html", form, **context)
     return _htmx.render("setup/place.html", form=form, **context)
@@ -171,11 +169,10 @@ def storage() -> ResponseReturnValue:
 @blueprint.post("/storage/test")
 def test_storage() -> ResponseReturnValue:
     """Write, read and delete a test file now; the result appears in place."""
+    report = setup.storage_report()  # makes the folder when it can
     result = setup.test_storage()
     form = StorageForm(formdata=None, disk_limit_percent=settings.get("disk_limit_percent"))
-    return _htmx.render(
-        "setup/storage.html", "result", form=form, report=setup.storage_report(), result=result
-    )
+    return _htmx.render("setup/storage.html", "result", form=form, report=report, result=result)
 
 
 @blueprint.route("/camera", methods=["GET", "POST"])

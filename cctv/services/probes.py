@@ -91,6 +91,27 @@ def get_probe(probe_id: int, user: User) -> Probe:
     return probe
 
 
+def demand_check(camera: Camera, typed: cameras.CameraForm, *, probe_id: int | None, user: User) -> None:
+    """A new address or login may replace one that works only after a check of exactly that passed.
+
+    Raises:
+        Invalid: key keep_anyway, the name of the box that skips this.
+    """
+    try:
+        address = addresses.parse_typed(typed.url)
+    except addresses.AddressInvalid:
+        return  # the service says it better
+    username = typed.username.strip() or address.username
+    is_same = (address.safe_url, username) == (camera.main.url, camera.username)
+    if is_same and not typed.password and not address.password:
+        return
+    probe = db.session.get(Probe, probe_id) if probe_id else None
+    has_passed = probe is not None and probe.user_id == user.id and probe.state == "done"
+    if probe is not None and has_passed and (probe.url, probe.username) == (address.safe_url, username):
+        return
+    raise Invalid({"keep_anyway": "Check the new address or login first, or keep it without a check."})
+
+
 def cancel(probe: Probe) -> None:
     """The person left the page: what has not started is not started."""
     begin_writing()
@@ -106,13 +127,10 @@ def run(probe_id: int) -> None:
     """Do the check; called by the worker. A check that somebody else runs or cancelled is left alone."""
     begin_writing()
     claimed = db.session.execute(
-        update(Probe)
-        .where(Probe.id == probe_id, Probe.state == "queued")
-        .values(state="running")
-        .returning(Probe.id)
-    ).scalar()
+        update(Probe).where(Probe.id == probe_id, Probe.state == "queued").values(state="running")
+    )
     db.session.commit()
-    if claimed is None:
+    if not claimed.rowcount:
         return
     probe = db.session.get_one(Probe, probe_id)
     password = keys.decrypt(probe.password_encrypted) if probe.password_encrypted else ""
@@ -132,6 +150,19 @@ def picture_path(probe_id: int) -> Path:
     folder = config.current().data_dir / "probes"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder / f"{probe_id}.jpg"
+
+
+def facts(probe: Probe) -> dict[str, str | int | None]:
+    """What the sentences about this check may name: host, address, port and user; never the password."""
+    address = addresses.parse_typed(probe.url)
+    gop_ms = probe.result.get("gop_ms")
+    return {
+        "host": address.host,
+        "address": address.host,
+        "port": address.port,
+        "user": probe.username,
+        "seconds": round(gop_ms / 1000) if gop_ms else None,
+    }
 
 
 def forget_old() -> None:

@@ -17,6 +17,7 @@ DEFAULTS: dict[str, Any] = {
     "setup_code_hash": "",  # of the one-time code that opens the set-up wizard
     "setup_owner_id": 0,  # who is allowed to finish the set-up
     "setup_finished": False,
+    "first_steps_closed": False,  # the list on the overview
     "disk_limit_percent": 90,  # of the media disk; above it the oldest footage goes
 }
 

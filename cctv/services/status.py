@@ -83,7 +83,7 @@ def storage_troubles() -> list[Node]:
 def _status(camera: Camera, manual: Recording | None, now: int) -> CameraStatus:
     stream = camera.main
     state, cause, since = _state(camera, stream, now)
-    reason = causes.get(cause) if cause else None
+    headline, body = _reason(camera, cause)
     is_capturing = state in {"live", "frozen"}
     is_recording = is_capturing and (camera.recording_mode == RecordingMode.CONTINUOUS or manual is not None)
     return CameraStatus(
@@ -93,8 +93,8 @@ def _status(camera: Camera, manual: Recording | None, now: int) -> CameraStatus:
         icon=ICONS[state],
         since_ms=since,
         cause=cause,
-        headline=_off_sentence(camera) if state == "off" else (reason.headline if reason else ""),
-        body=reason.body if reason else "",
+        headline=_off_sentence(camera) if state == "off" else headline,
+        body=body,
         is_recording=is_recording,
         manual_since_ms=manual.started_ms if manual else None,
         manual_until_ms=manual.planned_end_ms if manual else None,
@@ -112,6 +112,15 @@ def _state(camera: Camera, stream: Stream, now: int) -> tuple[str, str | None, i
     if is_silent and not nodes.is_capturing(now):
         return "unknown", "worker_down", stream.state_since_ms
     return stream.state, stream.cause, stream.state_since_ms
+
+
+def _reason(camera: Camera, cause: str | None) -> tuple[str, str]:
+    """What is wrong and what to do about it, with this camera's address and user name in it."""
+    if not cause:
+        return "", ""
+    place = (camera.main.url or "").partition("://")[2].partition("/")[0]
+    host, _, port = place.rpartition(":") if place.rpartition(":")[2].isdigit() else (place, "", "554")
+    return causes.get(cause).told(host=host, address=host, port=port, user=camera.username)
 
 
 def _off_sentence(camera: Camera) -> str:

@@ -1,0 +1,69 @@
+"""A check of a camera as a fragment: its steps, the first thing that is wrong in words, and the picture.
+
+Used beside the camera form and on the diagnose page; starts nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Response
+
+from cctv import causes
+from cctv.blueprints import _htmx
+from cctv.models import Camera, Probe
+from cctv.services import probes
+
+# State of a step -> the mark in front of it.
+_MARKS = {"ok": "ok", "warn": "warn", "bad": "bad", "skipped": "off"}
+_UNDER_WAY = {"queued", "running"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The first thing that is wrong, in words, and the field that it is about."""
+
+    code: str
+    headline: str
+    body: str
+    field: str | None
+
+
+def answer(probe: Probe) -> Response:
+    """The check so far: a page for a browser, the part that asks again by itself for HTMX."""
+    picture = probes.picture_path(probe.id)
+    return _htmx.render(
+        "probes/show.html",
+        "check",
+        probe=probe,
+        warnings=[causes.get(code).told(**probes.facts(probe)) for code in probe.result.get("warnings", ())],
+        camera=probe.camera,
+        verdict=_verdict(probe),
+        rows=[(_MARKS.get(step.get("state", ""), "off"), step.get("text", "")) for step in probe.steps],
+        is_over=probe.state not in _UNDER_WAY,
+        has_picture=picture.exists(),
+        has_clip=picture.with_suffix(".mp4").exists(),
+    )
+
+
+def refusal(sentence: str, camera: Camera | None) -> Response:
+    """What cannot be checked at all, because it is no address that we may use."""
+    verdict = Verdict("badurl", "This address cannot be checked", sentence, "url")
+    return _htmx.render(
+        "probes/show.html",
+        "check",
+        probe=None,
+        camera=camera,
+        verdict=verdict,
+        warnings=[],
+        rows=[],
+        is_over=True,
+    )
+
+
+def _verdict(probe: Probe) -> Verdict | None:
+    if not probe.cause:
+        return None
+    cause = causes.get(probe.cause)
+    headline, body = cause.told(**probes.facts(probe))
+    return Verdict(probe.cause, headline, body, cause.field)

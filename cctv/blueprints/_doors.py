@@ -1,0 +1,17 @@
+"""Which addresses need no session. Everything that is not listed here does: deny by default.
+
+No rule about what a signed-in person may do lives here.
+"""
+
+from __future__ import annotations
+
+from flask import request
+
+# These ask for something else themselves: a token in the path, a bearer token, the set-up code - or nothing.
+_PREFIXES = ("/static/", "/stream/", "/v0/api/", "/api/", "/setup/")
+_PATHS = {"/login", "/logout", "/setup", "/alive", "/offline", "/sw.js", "/manifest.webmanifest"}
+
+
+def is_open() -> bool:
+    """Whether the request may be answered without a session; unknown addresses are, with 404."""
+    return request.endpoint is None or request.path in _PATHS or request.path.startswith(_PREFIXES)

@@ -1,0 +1,88 @@
+"""What the pages with live pictures share: signed addresses, what the person may press, how many are live.
+
+Shapes for templates; the rights themselves are decided by services/access.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flask import Flask
+
+from cctv.clock import now_ms
+from cctv.models import Camera, User
+from cctv.services import access
+from cctv.services.access import Action
+from cctv.services.status import CameraStatus
+
+_TROUBLE_WORDS = {
+    "offline": "offline",
+    "refused": "refused",
+    "frozen": "frozen",
+    "storage": "not recording",
+    "unknown": "unknown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Which controls exist for this person. What one may not use is not rendered."""
+
+    play_back: bool
+    snapshot: bool
+    record: bool
+    edit: bool
+    diagnose: bool
+    delete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many of the cameras are live, and what to say about the others."""
+
+    live: int
+    total: int  # without the ones that somebody turned off
+    off: int
+    trouble: str  # "2 offline, 1 frozen"; empty when all is well
+
+    @property
+    def sentence(self) -> str:
+        """6 of 8 live."""
+        if not self.total:
+            return "All turned off" if self.off else ""
+        return f"{self.live} of {self.total} live"
+
+
+def rights(user: User) -> Rights:
+    """The controls of one person."""
+    return Rights(
+        play_back=access.may(user, Action.PLAYBACK),
+        snapshot=access.may(user, Action.SNAPSHOT),
+        record=access.may(user, Action.RECORD),
+        edit=access.may(user, Action.CAMERA_EDIT),
+        diagnose=access.may(user, Action.CAMERA_DIAGNOSE),
+        delete=access.may(user, Action.CAMERA_DELETE),
+    )
+
+
+def base(user: User, camera: Camera) -> str:
+    """Where a player finds the live bytes of a camera; signed for this session, ends with a slash."""
+    return f"/stream/{access.media_token(user, camera.id, Action.LIVE)}/{camera.id}/"
+
+
+def summary(statuses: Iterable[CameraStatus]) -> Summary:
+    """Count the states."""
+    counts = Counter(one.state for one in statuses)
+    words = [f"{counts[state]} {word}" for state, word in _TROUBLE_WORDS.items() if counts[state]]
+    off = counts.pop("off", 0)
+    return Summary(counts["live"], counts.total(), off, ", ".join(words))
+
+
+def register_live(app: Flask) -> None:
+    """Make the macros about cameras known to all templates, as frame.py does with the general ones."""
+    app.jinja_env.globals["now_ms"] = now_ms
+    module = app.jinja_env.get_template("_camera_macros.html").module
+    macros = {name: macro for name, macro in vars(module).items() if not name.startswith("_")}
+    app.jinja_env.globals.update(macros)

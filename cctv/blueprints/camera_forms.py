@@ -1,0 +1,103 @@
+"""What is typed about a camera: the form of adding and editing, and its translation to the service.
+
+Shape and lengths only; whether an address may be used is said by services/cameras.py.
+"""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, IntegerField, PasswordField, SelectField, StringField
+from wtforms.validators import Length, Optional
+
+from cctv.media import addresses
+from cctv.media.makes import MAKES, find_make
+from cctv.models import Camera, RecordingMode
+from cctv.services import cameras
+
+_MODES = {
+    RecordingMode.CONTINUOUS: "All the time",
+    RecordingMode.MANUAL: "When somebody presses Record",
+    RecordingMode.OFF: "Never, live only",
+}
+_NOT_A_NUMBER = "Type a whole number."
+
+
+class _WholeNumber(IntegerField):
+    """A number whose refusal is a sentence, and whose typed text survives it."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError(_NOT_A_NUMBER) from None
+
+
+class CameraEditor(FlaskForm):
+    """Everything about a camera that a person types."""
+
+    url = StringField("Address or link", [Length(max=500)])
+    make = SelectField(
+        "Make",
+        choices=[("", "Choose to fill the path"), *((m.key, m.name) for m in MAKES)],
+        validate_choice=False,
+    )
+    username = StringField("User name", [Length(max=128)])
+    password = PasswordField("Password", [Length(max=256)])
+    name = StringField("Name", [Length(max=200)])
+    number = _WholeNumber("Number on the wall", [Optional()])
+    sub_url = StringField("Small stream (optional)", [Length(max=500)])
+    recording_mode = SelectField("Record", choices=[(mode.value, words) for mode, words in _MODES.items()])
+    pre_roll_seconds = _WholeNumber("Seconds kept before a press on Record", [Optional()])
+    keep_anyway = BooleanField("Keep the new address or login without a check")
+    probe = HiddenField()
+    version = HiddenField()
+
+    @classmethod
+    def blank(cls) -> CameraEditor:
+        """For a new camera."""
+        return cls(recording_mode=RecordingMode.CONTINUOUS.value, pre_roll_seconds=10)
+
+    @classmethod
+    def of(cls, camera: Camera) -> CameraEditor:
+        """As it is stored; the password never."""
+        sub = camera.stream("sub")
+        return cls(
+            url=camera.main.url,
+            username=camera.username,
+            name=camera.name,
+            number=camera.number,
+            sub_url=sub.url if sub else "",
+            recording_mode=camera.recording_mode,
+            pre_roll_seconds=camera.pre_roll_seconds,
+            version=camera.version,
+        )
+
+    def typed(self, *, keeps_password: bool) -> cameras.CameraForm:
+        """For the service. With `keeps_password` an empty field means: the stored one."""
+        main, sub = self.addresses()
+        password = self.password.data or ""
+        return cameras.CameraForm(
+            name=self.name.data or "",
+            url=main,
+            username=self.username.data or "",
+            password=None if keeps_password and not password else password,
+            sub_url=sub,
+            recording_mode=self.recording_mode.data,
+            pre_roll_seconds=10 if self.pre_roll_seconds.data is None else self.pre_roll_seconds.data,
+            number=self.number.data,
+        )
+
+    def addresses(self) -> tuple[str, str]:
+        """Main and small address; a make fills a path that was left out."""
+        main, sub = (self.url.data or "").strip(), (self.sub_url.data or "").strip()
+        make = find_make(self.make.data or "")
+        if make is None or not make.main or not main:
+            return main, sub
+        try:
+            address = addresses.parse_typed(main)
+        except addresses.AddressInvalid:
+            return main, sub
+        if address.path.strip("/"):
+            return main, sub
+        typed = main.rstrip("/")
+        return typed + make.main, sub or (typed + make.sub if make.sub else "")

@@ -1,0 +1,130 @@
+"""Adding, changing and deleting a camera. The form itself is never swapped: what was typed stays typed.
+
+HTMX gets only the messages beside the fields; a browser gets the page with every value but the password.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from cctv.blueprints import _forms, _htmx, _live
+from cctv.blueprints.camera_forms import CameraEditor
+from cctv.errors import Invalid
+from cctv.media.makes import MAKES
+from cctv.models import Camera
+from cctv.services import access, cameras, probes, setup
+from cctv.services.access import Action
+
+blueprint = Blueprint("camera_setup", __name__, url_prefix="/cameras")
+
+
+@blueprint.get("/add")
+def add() -> ResponseReturnValue:
+    """The empty form."""
+    access.authorise(current_user, None, Action.CAMERA_ADD)
+    return _page(CameraEditor.blank())
+
+
+@blueprint.post("/add")
+def create() -> ResponseReturnValue:
+    """Save a new camera, checked or not."""
+    access.authorise(current_user, None, Action.CAMERA_ADD)
+    form = CameraEditor()
+    if not form.validate():
+        return _refused(form, None)
+    typed = form.typed(keeps_password=False)
+    try:
+        camera = cameras.create_camera(typed, current_user)
+    except Invalid as error:
+        return _refused(form, None, error.errors)
+    return _saved(camera, f"{camera.name} is added.")
+
+
+@blueprint.post("/demo")
+def add_demo() -> ResponseReturnValue:
+    """Add the built-in camera."""
+    access.authorise(current_user, None, Action.CAMERA_ADD)
+    camera = setup.add_demo_camera(current_user)
+    return _saved(camera, "The demo camera is added.")
+
+
+@blueprint.get("/<int:camera_id>/edit")
+def edit(camera_id: int) -> ResponseReturnValue:
+    """The form with what is stored."""
+    camera = _camera(camera_id, Action.CAMERA_EDIT)
+    return _page(CameraEditor.of(camera), camera)
+
+
+@blueprint.post("/<int:camera_id>/edit")
+def update(camera_id: int) -> ResponseReturnValue:
+    """Save a changed camera; a new address or login must have passed a check, or be kept on purpose."""
+    camera = _camera(camera_id, Action.CAMERA_EDIT)
+    form = CameraEditor()
+    if not form.validate():
+        return _refused(form, camera)
+    typed = form.typed(keeps_password=True)
+    try:
+        if not form.keep_anyway.data:
+            probes.demand_check(camera, typed, probe_id=_number(form.probe.data), user=current_user)
+        cameras.update_camera(camera.id, typed, current_user, version=_number(form.version.data))
+    except Invalid as error:
+        return _refused(form, camera, error.errors)
+    return _saved(camera, f"{camera.name} is saved.")
+
+
+@blueprint.post("/<int:camera_id>/delete")
+def delete(camera_id: int) -> ResponseReturnValue:
+    """Delete a camera and its footage; its name has to be typed."""
+    camera = _camera(camera_id, Action.CAMERA_DELETE)
+    name = camera.name
+    try:
+        cameras.delete_camera(camera, current_user, typed_name=request.form.get("typed_name", ""))
+    except Invalid as error:
+        return _page(CameraEditor.of(camera), camera, delete_problem=error.errors["typed_name"])
+    text = f"{name} is deleted. Its recordings are removed in the background."
+    return _htmx.toast(_htmx.redirect(url_for("cameras.index")), "ok", text)
+
+
+def _camera(camera_id: int, action: Action) -> Camera:
+    camera = access.authorise(current_user, camera_id, action)
+    assert camera is not None  # an id was named
+    return camera
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+def _saved(camera: Camera, text: str) -> Response:
+    response = _htmx.redirect(url_for("cameras.show", camera_id=camera.id))
+    return _htmx.toast(response, "ok", text)
+
+
+def _page(form: CameraEditor, camera: Camera | None = None, *, delete_problem: str | None = None) -> Response:
+    return _htmx.render(
+        "cameras/form.html",
+        status=422 if delete_problem else 200,
+        form=form,
+        delete_problem=delete_problem,
+        **_around(camera),
+    )
+
+
+def _refused(form: CameraEditor, camera: Camera | None, errors: dict[str, str] | None = None) -> Response:
+    """422: the page again for a browser, only the messages for HTMX, so that no typed field can be lost."""
+    _forms.add_errors(form, errors or {})
+    return _forms.problems("cameras/form.html", form, delete_problem=None, **_around(camera))
+
+
+def _around(camera: Camera | None) -> dict[str, Any]:
+    """What the page needs beside the form."""
+    return {
+        "camera": camera,
+        "makes": MAKES,
+        "rights": _live.rights(current_user),
+        "has_demo": any(known.is_demo for known in cameras.list_cameras()),
+    }

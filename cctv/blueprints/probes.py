@@ -1,0 +1,77 @@
+"""Checks of camera addresses as a page sees them: started by a form, told step by step, with a picture.
+
+A check belongs to the person who started it; its password is never sent back.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Blueprint, Response, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from cctv.blueprints import _check, _htmx
+from cctv.blueprints.camera_forms import CameraEditor
+from cctv.errors import Invalid, NotFound
+from cctv.models import Camera
+from cctv.services import access, probes
+from cctv.services.access import Action
+
+blueprint = Blueprint("probes", __name__, url_prefix="/probes")
+
+
+@blueprint.post("")
+def create() -> ResponseReturnValue:
+    """Check what is in the form; with camera_id and no typed password, with the stored one."""
+    camera = _camera(request.args.get("camera_id", type=int))
+    form = CameraEditor()
+    main, _sub = form.addresses()
+    password = form.password.data or None
+    try:
+        probe = probes.start(
+            main, username=form.username.data or "", password=password, user=current_user, camera=camera
+        )
+    except Invalid as error:
+        return _check.refusal(error.errors["url"], camera)
+    if not _htmx.is_htmx():
+        return _htmx.redirect(url_for("probes.show", probe_id=probe.id))
+    return _check.answer(probe)
+
+
+@blueprint.get("/<int:probe_id>")
+def show(probe_id: int) -> ResponseReturnValue:
+    """The steps so far; the fragment asks again by itself until the check is over."""
+    return _check.answer(probes.get_probe(probe_id, current_user))
+
+
+@blueprint.post("/<int:probe_id>/cancel")
+def cancel(probe_id: int) -> ResponseReturnValue:
+    """The person left the page."""
+    probes.cancel(probes.get_probe(probe_id, current_user))
+    return _htmx.no_content()
+
+
+@blueprint.get("/<int:probe_id>/picture.jpg")
+def picture(probe_id: int) -> ResponseReturnValue:
+    """The first full picture of the camera."""
+    return _file(probes.picture_path(probes.get_probe(probe_id, current_user).id), "image/jpeg")
+
+
+@blueprint.get("/<int:probe_id>/clip.mp4")
+def clip(probe_id: int) -> ResponseReturnValue:
+    """Three seconds that prove that the picture moves."""
+    path = probes.picture_path(probes.get_probe(probe_id, current_user).id).with_suffix(".mp4")
+    return _file(path, "video/mp4")
+
+
+def _camera(camera_id: int | None) -> Camera | None:
+    return access.authorise(current_user, camera_id, Action.CAMERA_EDIT if camera_id else Action.CAMERA_ADD)
+
+
+def _file(path: Path, kind: str) -> Response:
+    if not path.exists():
+        raise NotFound("There is no picture of this check.")
+    response = send_file(path, mimetype=kind, conditional=True, max_age=60)
+    response.headers["Cache-Control"] = "private, max-age=60"
+    return response

@@ -1,0 +1,88 @@
+"""What footage of a camera is kept: since when, how much a day, and whether the promise to record holds.
+
+Reads rows only; which footage goes is decided by retention.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ScalarSelect, select
+
+from cctv.clock import now_ms, to_ms
+from cctv.extensions import db
+from cctv.models import Camera, RecordingMode, Segment, SegmentState, Stream, StreamKind
+from cctv.services.status import CameraStatus
+
+# A file closes every minute; after two without one the promise is broken.
+SILENT_AFTER_MS = 150_000
+_SECONDS_PER_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The footage of one camera. Times in epoch milliseconds."""
+
+    oldest_ms: int | None
+    newest_ms: int | None  # end of the newest file that is closed
+    bytes_per_day: int | None  # at the bit rate of now; None while it is unknown or nothing is kept by rule
+
+    @property
+    def bytes_so_far(self) -> int:
+        """About how much is kept, from its age and rate: summing every file would cost a second."""
+        if self.oldest_ms is None or self.bytes_per_day is None:
+            return 0
+        return int(self.bytes_per_day * (now_ms() - self.oldest_ms) / 1000 / _SECONDS_PER_DAY)
+
+
+def of_cameras(cameras: list[Camera]) -> dict[int, Kept]:
+    """What is kept, by camera id; one query whatever the number of cameras."""
+    oldest = _edge(Segment.started_ms, Segment.started_ms.asc())
+    newest = _edge(Segment.ended_ms, Segment.started_ms.desc())
+    query = select(Stream.camera_id, oldest, newest).where(
+        Stream.kind == StreamKind.MAIN, Stream.camera_id.in_([camera.id for camera in cameras])
+    )
+    edges = {camera_id: (first, last) for camera_id, first, last in db.session.execute(query)}
+    return {camera.id: _kept(camera, *edges.get(camera.id, (None, None))) for camera in cameras}
+
+
+def of_camera(camera: Camera) -> Kept:
+    """What is kept of one camera."""
+    return of_cameras([camera])[camera.id]
+
+
+def broken_promise_since(camera: Camera, status: CameraStatus, kept: Kept) -> int | None:
+    """Since when nothing was saved although it should have been; None while the promise holds."""
+    wants = camera.recording_mode == RecordingMode.CONTINUOUS or status.manual_since_ms is not None
+    if not camera.is_enabled or not wants:
+        return None
+    started = _promised_since(camera) if kept.newest_ms is None else kept.newest_ms
+    if status.manual_since_ms is not None and camera.recording_mode != RecordingMode.CONTINUOUS:
+        started = max(started, status.manual_since_ms)
+    return started if now_ms() - started > SILENT_AFTER_MS else None
+
+
+def _promised_since(camera: Camera) -> int:
+    # Before it was added or switched on nothing was promised.
+    moments = [camera.created_at, camera.switched_at]
+    return max(to_ms(moment) for moment in moments if moment)
+
+
+def _edge(column: Any, order: Any) -> ScalarSelect[int]:
+    # The covering index answers each of these with one seek.
+    return (
+        select(column)
+        .where(Segment.stream_id == Stream.id, Segment.state == SegmentState.KEPT)
+        .order_by(order)
+        .limit(1)
+        .correlate(Stream)
+        .scalar_subquery()
+    )
+
+
+def _kept(camera: Camera, oldest_ms: int | None, newest_ms: int | None) -> Kept:
+    rate = camera.main.bitrate_kbps
+    is_by_rule = camera.recording_mode == RecordingMode.CONTINUOUS and camera.is_enabled
+    per_day = rate * 125 * _SECONDS_PER_DAY if rate and is_by_rule else None
+    return Kept(oldest_ms, newest_ms, per_day)
