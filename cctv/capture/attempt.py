@@ -76,6 +76,11 @@ class Attempt:
         return self.run.pid
 
     @property
+    def is_adopted(self) -> bool:
+        """Begun by an earlier worker."""
+        return self._child is None
+
+    @property
     def stdin(self) -> IO[bytes] | None:
         """Where a derived stream's bytes go."""
         return self._child.stdin if self._child else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from cctv.capture.lateness import Lateness
 from cctv.capture.patience import Patience
 from cctv.media.boxes import TICKS_PER_SECOND, Fragment, parameter_sets_differ
+from cctv.models import StreamKind
 from cctv.storage.growing import GrowingRun, LocatedFragment
 from cctv.storage.mapping import wall_ms
 from cctv.storage.measure import AHEAD_MS, LONG_TICKS, STEP_TICKS, TICKS_PER_MS, MeasuredSegment, Tally
@@ -38,6 +39,7 @@ class Content:
         self.spacing_s = 0.0  # usual time between fragments, by their own times
         self.is_over = False  # what comes now does not count any more
         self._patience = patience
+        self._is_derived = StreamKind(run.kind).is_derived  # its times are those of the run it is made from
         self._lateness = Lateness(run.mapping, window_s=patience.drift_window)
         self._tally: Tally | None = None
         self._first_key: Fragment | None = None
@@ -121,7 +123,7 @@ class Content:
     def _follow(self, found: Look, now: float) -> None:
         """Keep the mapping and see whether content keeps pace with the wall clock."""
         end_ms = self._end_ticks // TICKS_PER_MS
-        if self._lateness.sample(end_ms, self.growing.written_ms, now):
+        if not self._is_derived and self._lateness.sample(end_ms, self.growing.written_ms, now):
             found.has_new_mapping = True
             self.run = replace(self.run, mapping=list(self._lateness.points))
         self._seen += found.fragments

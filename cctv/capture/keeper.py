@@ -190,7 +190,7 @@ class Keeper:
 
     def _attach(self, attempt: Attempt, now: float) -> None:
         self.attempt, self.phase = attempt, Phase.RUNNING
-        numbers = None if attempt.run.mapping else 0
+        numbers = None if attempt.is_adopted else 0
         growing = GrowingRun(
             attempt.place.media_dir, attempt.run.camera_id, attempt.run.run, first_number=numbers
         )

@@ -17,7 +17,7 @@ from typing import Any
 from flask import Flask
 
 from cctv.capture import attempt as attempts
-from cctv.capture import process
+from cctv.capture import derived, process
 from cctv.capture.attempt import Attempt, CannotStart, Place
 from cctv.capture.indexer import Indexer
 from cctv.capture.keeper import Keeper, Phase
@@ -164,6 +164,8 @@ class CaptureNode:
             self.rounds.order(self._began, keeper, attempt)
 
     def _make(self, source: Source, ordinal: int, fence: int) -> Attempt:
+        if source.is_derived:
+            return derived.start(self.place, source, ordinal=ordinal, fence=fence)
         return attempts.start(self.place, source, sources.networks(source), ordinal=ordinal, fence=fence)
 
     @staticmethod

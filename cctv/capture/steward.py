@@ -154,6 +154,9 @@ class Steward(threading.Thread):
         if keeper is not None and keeper.fence:
             return keeper
         assert self.node_id is not None
+        if self._is_over_limit(stream_id):
+            captures.set_state(stream_id, "offline", "limit")
+            return None
         won = captures.claim(
             stream_id, node_id=self.node_id, worker=self.node.worker, is_alive=process.is_alive
         )
@@ -173,6 +176,13 @@ class Steward(threading.Thread):
         keeper = self.node.keep(source, fence=won.fence, ordinal=won.ordinal, running=running)
         self._await(stream_id)
         return keeper
+
+    def _is_over_limit(self, stream_id: int) -> bool:
+        """Transcoding is dear: a node makes only so many derived streams at a time."""
+        if not captures.is_derived(stream_id):
+            return False
+        held = self.node.held().values()
+        return sum(keeper.source.is_derived for keeper in held) >= sources.transcode_limit()
 
     @staticmethod
     def _confirm(keeper: Keeper, source: Source, won: captures.Claim) -> None:

@@ -406,6 +406,7 @@ def _forget_stale(stream_id: int) -> None:
         job.delete()
 
 
-def is_derived(kind: str) -> bool:
-    """Whether a stream of this kind is made by us from the main one."""
-    return StreamKind(kind).is_derived
+def is_derived(stream_id: int) -> bool:
+    """Whether the stream is made by us from the main one."""
+    kind = db.session.scalar(select(Stream.kind).where(Stream.id == stream_id))
+    return kind is not None and StreamKind(kind).is_derived
