@@ -101,14 +101,13 @@ class Attempt:
         """Whether a signal ended it; unknown, hence False, when adopted."""
         return self._child is not None and (self._child.returncode or 0) < 0
 
-    def close(self, ended_cause: str | None) -> None:
-        """After the end: write the cause beside the files and let go of the process."""
+    def close(self) -> None:
+        """After the end: let go of the process."""
         os.close(self.pidfd)
         if self._child is not None and self._child.stdin is not None:
             with contextlib.suppress(OSError):
                 self._child.stdin.close()
         self.forget_address()
-        self.save(ended_cause=ended_cause or "ended")
 
     def detach(self) -> None:
         """Leave it running for the next worker."""

@@ -111,14 +111,14 @@ class Content:
         return parameter_sets_differ(fragment, self.growing.init, first=self._first_key)
 
     def _is_jump(self, fragment: Fragment) -> bool:
-        """Between fragments, or inside a long one that ends later than it was written (FAULTS C4)."""
+        """Backwards, or forwards by more than the wall clock: lost pictures leave holes, too (FAULTS C4)."""
         if not fragment.has_video or self._end_ticks < 0:
             return False
-        if abs(fragment.start_ticks - self._end_ticks) > STEP_TICKS:
+        hole = fragment.start_ticks - self._end_ticks
+        if hole < -STEP_TICKS:
             return True
-        if fragment.duration_ticks <= LONG_TICKS:
-            return False
-        return self._lateness.ahead_ms(fragment.end_ms, self.growing.written_ms) > AHEAD_MS
+        is_long = hole > STEP_TICKS or fragment.duration_ticks > LONG_TICKS
+        return is_long and self._lateness.ahead_ms(fragment.end_ms, self.growing.written_ms) > AHEAD_MS
 
     def _follow(self, found: Look, now: float) -> None:
         """Keep the mapping and see whether content keeps pace with the wall clock."""

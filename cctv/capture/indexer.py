@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from cctv.clock import now_ms
 from cctv.errors import CctvError
 from cctv.extensions import db
+from cctv.models import Run, Segment
 from cctv.services import gaps, segments
 from cctv.storage import disk, paths
 from cctv.storage.measure import ClosedFile, MeasuredSegment, measure
@@ -102,21 +104,28 @@ class Indexer(threading.Thread):
     def _index_some(self) -> bool:
         batch = list(self._waiting.values())[:_BATCH]
         try:
-            files = self._on_disk(batch)
-        except OSError as error:
-            self._on_disk_error(error)
-            return False
-        try:
-            segments.index(files)
-            self._settle(batch)
-        except (SQLAlchemyError, CctvError, OSError) as error:
+            self._index(batch)
+        except (SQLAlchemyError, CctvError) as error:
             _log.warning("%d files wait for the database: %s", len(self._waiting), _first_line(error))
             return False
+        except OSError as error:
+            _log.warning("%d files wait for the disk: %s", len(self._waiting), error)
+            self._on_disk_error(error)
+            return False
+        except Exception:  # one strange file must not hold up all others; reconcile meets it again
+            _log.exception("%d files are left to reconcile", len(batch))
         finally:
             db.session.remove()
         for item in batch:
             self._waiting.pop((item.run_key, item.number), None)
         return True
+
+    def _index(self, batch: list[_Waiting]) -> None:
+        unmeasured = {item.run_key for item in batch if item.measured is None}
+        known = _rows_of(unmeasured) if unmeasured else set()
+        files = self._on_disk([item for item in batch if (item.run_key, item.number) not in known])
+        segments.index(files)
+        self._settle(batch)
 
     def _on_disk(self, batch: list[_Waiting]) -> list[ClosedFile]:
         """The bytes and the names are safe when this returns."""
@@ -142,6 +151,13 @@ class Indexer(threading.Thread):
             if item.run_key not in self._settled_runs:
                 self._settled_runs.add(item.run_key)
                 gaps.settle(item.camera_id, now_ms())
+
+
+def _rows_of(run_keys: set[str]) -> set[tuple[str, int]]:
+    query = (
+        select(Run.key, Segment.number).join(Segment, Segment.run_id == Run.id).where(Run.key.in_(run_keys))
+    )
+    return {(key, number) for key, number in db.session.execute(query)}
 
 
 def _first_line(error: Any) -> str:

@@ -58,6 +58,9 @@ class Outside(Protocol):
     def closed(self, keeper: Keeper, run: RunFile, files: list[MeasuredSegment]) -> None:
         """Hand over files that ffmpeg has finished."""
 
+    def run_ended(self, keeper: Keeper, run: RunFile) -> None:
+        """Report the end of a run and its cause."""
+
     def storage_trouble(self) -> str | None:
         """Cause for which nothing may be written now."""
 
@@ -98,6 +101,7 @@ class Keeper:
         self._kill_at = 0.0
         self._end_cause: str | None = None
         self._is_settled = False
+        self._was_live = False  # in this run
         self._told_ms = 0
 
     # --- orders from outside -------------------------------------------------------------------------
@@ -197,6 +201,7 @@ class Keeper:
         self.content = Content(growing, attempt.run, self._patience)
         self._began_at = self._bytes_at = now
         self._end_cause = None
+        self._was_live = False
         self.due = now + _QUICK
         self._outside.follow(self, attempt)
         self._outside.learn(self, run_key=attempt.run.run, run_ordinal=attempt.run.ordinal)
@@ -261,7 +266,8 @@ class Keeper:
     def _flows(self, now: float) -> None:
         assert self.attempt is not None and self.content is not None
         if self.state != "live" or self.cause is not None:
-            self._tell("live", None, at_ms=self.content.start_ms)
+            self._tell("live", None, at_ms=None if self._was_live else self.content.start_ms)
+            self._was_live = True
         if not self._is_settled and now - self._began_at > self._patience.settled:
             self._is_settled, self._failures = True, 0
 
@@ -323,10 +329,11 @@ class Keeper:
         cause = self._end_cause or ("ended" if asked else code)
         if look.trouble and not asked:
             cause = look.trouble
-        self._take(look, now)
         attempt.save(mapping=content.run.mapping, ended_cause=cause)
+        self._take(look, now)
+        self._outside.run_ended(self, attempt.run)
         content.growing.close()
-        attempt.close(cause)
+        attempt.close()
         end_ms = content.end_ms
         self.attempt, self.content = None, None
         self.phase = Phase.WAITING

@@ -192,6 +192,10 @@ class CaptureNode:
         """What a keeper learnt, for the database."""
         self._report(keeper, now_ms(), facts=facts)
 
+    def run_ended(self, keeper: Keeper, run: RunFile) -> None:
+        """The end of a run and its cause, for the database."""
+        self._report(keeper, now_ms(), ended_run=(run.run, run.ended_cause))
+
     def _report(self, keeper: Keeper, at_ms: int, **what: Any) -> None:
         report = captures.Report(keeper.source.stream_id, keeper.fence, at_ms)
         self.reports.append(report._replace(**what))

@@ -144,6 +144,8 @@ def _segmented(
         **more,
         # as an output option: else 256 KB wait in the buffer (0.5 to 1 s of live delay)
         "fflags": "+flush_packets",
+        # A camera may stop sending sound while its video goes on: the default holds the video back for 10 s.
+        "max_interleave_delta": 1_000_000,
         "segment_time": segment_seconds,
         # Cut by the wall clock. Without it the segment muxer compares the shifted times with n x 60 s and
         # makes a file per key frame; and a camera clock that jumps could not confuse it.

@@ -17,7 +17,7 @@ from sqlalchemy import or_, select, update
 from cctv import queue
 from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
-from cctv.models import Camera, Node, StateChange, Stream, StreamKind, StreamState
+from cctv.models import Camera, Node, Run, StateChange, Stream, StreamKind, StreamState
 
 _log = logging.getLogger(__name__)
 
@@ -248,6 +248,7 @@ class Report(NamedTuple):
     cause: str | None = None  # causes.py
     detail: str | None = None  # technical, masked
     facts: Mapping[str, object] | None = None  # columns of Stream that were learnt
+    ended_run: tuple[str, str] | None = None  # key of a run and why it ended
 
 
 def record(reports: list[Report]) -> None:
@@ -265,6 +266,9 @@ def record(reports: list[Report]) -> None:
             values |= {"state": report.state, "cause": report.cause, "state_since_ms": report.at_ms}
         if report.state is not None:
             values["detail"] = report.detail
+        if report.ended_run is not None:
+            key, cause = report.ended_run
+            db.session.execute(update(Run).where(Run.key == key).values(ended_cause=cause))
         if values:
             db.session.execute(
                 update(Stream)

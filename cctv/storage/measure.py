@@ -45,7 +45,7 @@ class ClosedFile(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """Adds up the fragments of one file in order. `stop` marks that nothing after it counts."""
+    """Adds up the fragments of one file in order."""
 
     number: int
     start_ticks: int = -1
@@ -58,13 +58,9 @@ class Tally:
         """Whether a key frame was seen."""
         return self.start_ticks >= 0
 
-    def is_step(self, fragment: Fragment) -> bool:
-        """Whether the picture's time jumps between what was added and this fragment (DECISIONS 4)."""
-        return (
-            self.has_content
-            and fragment.has_video
-            and abs(fragment.start_ticks - self.end_ticks) > STEP_TICKS
-        )
+    def hole_ticks(self, fragment: Fragment) -> int:
+        """Content time between what was added and this fragment; negative when it lies before."""
+        return fragment.start_ticks - self.end_ticks if self.has_content and fragment.has_video else 0
 
     def add(self, fragment: Fragment) -> None:
         """Count one more fragment; those before the first key frame cannot be shown and do not count."""
@@ -120,9 +116,11 @@ def _measure(descriptor: int, init: Init, run: RunFile, number: int) -> Measured
     tally = Tally(number)
     latest_ms = status.st_mtime_ns // 1_000_000 + AHEAD_MS
     for fragment in fragments:
+        hole = tally.hole_ticks(fragment)
+        is_long = hole > STEP_TICKS or fragment.duration_ticks > LONG_TICKS
         is_late = fragment.has_video and wall_ms(run.mapping, fragment.end_ms) > latest_ms
-        if tally.is_step(fragment) or (is_late and fragment.duration_ticks > LONG_TICKS):
-            is_damaged = True
+        if hole < -STEP_TICKS or (is_long and is_late):
+            is_damaged = True  # the camera's clock jumped
             break
         tally.add(fragment)
     else:

@@ -1,0 +1,36 @@
+"""The rigs: one shared by the camera faults of a module, and one of its own for tests that kill things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cameras import CameraFarm
+from tests.capture.rig import Rig, open_rig
+from tests.servers import RedisServer
+
+
+@pytest.fixture(scope="module")
+def shared_rig(
+    tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path, farm: CameraFarm
+) -> Iterator[Rig]:
+    """A running worker for all tests of a module: each adds its own camera, and they fail side by side."""
+    redis = RedisServer()
+    rig = open_rig(tmp_path_factory.mktemp("rig"), migrated_sqlite, redis.url, farm)
+    rig.start()
+    yield rig
+    rig.close()
+    redis.close()
+
+
+@pytest.fixture
+def rig(tmp_path: Path, migrated_sqlite: Path, farm: CameraFarm) -> Iterator[Rig]:
+    """A node whose worker the test starts, kills and starts again; its Redis is its own."""
+    redis = RedisServer()
+    rig = open_rig(tmp_path, migrated_sqlite, redis.url, farm)
+    rig.redis = redis
+    yield rig
+    rig.close()
+    redis.close()
