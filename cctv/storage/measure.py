@@ -18,6 +18,7 @@ from cctv.storage.runfile import RunFile
 TICKS_PER_MS = TICKS_PER_SECOND // 1000
 STEP_TICKS = TICKS_PER_SECOND  # fragments further apart than this do not belong to one timeline
 LONG_TICKS = 2 * TICKS_PER_SECOND  # a fragment longer than this is either a stall of the camera or a jump
+FAR_TICKS = 60 * TICKS_PER_SECOND  # no camera is waited for so long within a run (DECISIONS 5)
 AHEAD_MS = 2_000  # no content can be this much newer than the moment it was written (FAULTS 5)
 
 
@@ -61,6 +62,10 @@ class Tally:
     def hole_ticks(self, fragment: Fragment) -> int:
         """Content time between what was added and this fragment; negative when it lies before."""
         return fragment.start_ticks - self.end_ticks if self.has_content and fragment.has_video else 0
+
+    def is_step(self, fragment: Fragment) -> bool:
+        """Whether this fragment's picture lies before what was added, or so far behind that nobody waited."""
+        return not -STEP_TICKS <= self.hole_ticks(fragment) <= FAR_TICKS
 
     def add(self, fragment: Fragment) -> None:
         """Count one more fragment; those before the first key frame cannot be shown and do not count."""
@@ -119,7 +124,7 @@ def _measure(descriptor: int, init: Init, run: RunFile, number: int) -> Measured
         hole = tally.hole_ticks(fragment)
         is_long = hole > STEP_TICKS or fragment.duration_ticks > LONG_TICKS
         is_late = fragment.has_video and wall_ms(run.mapping, fragment.end_ms) > latest_ms
-        if hole < -STEP_TICKS or (is_long and is_late):
+        if tally.is_step(fragment) or (is_long and is_late):
             is_damaged = True  # the camera's clock jumped
             break
         tally.add(fragment)
