@@ -11,6 +11,7 @@ from cctv.blueprints.camera_pages import register_camera_pages
 from cctv.blueprints.errors import register_errors
 from cctv.blueprints.frame import register_frame
 from cctv.blueprints.headers import register_headers
+from cctv.blueprints.media import register_media
 
 
 def register(app: Flask) -> None:
@@ -19,6 +20,7 @@ def register(app: Flask) -> None:
     register_errors(app)
     register_frame(app)
     register_auth(app)
+    register_media(app)
     app.register_blueprint(shell.blueprint)
     app.register_blueprint(setup.blueprint)
     app.register_blueprint(search.blueprint)

@@ -354,5 +354,7 @@ class Steward(threading.Thread):
                 hand = captures.reserve if reserve else captures.release
                 if self.node_id is not None:
                     hand(None, node_id=self.node_id, worker=self.node.worker)
+                    # Nobody captures here now: health must not go on showing this worker's last sign.
+                    captures.beat(self.node_id, seen_ms=0)
             except (SQLAlchemyError, OSError) as error:
                 _log.warning("the database does not answer: %s", str(error).partition("\n")[0][:200])

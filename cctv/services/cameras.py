@@ -188,7 +188,9 @@ def capture_url(stream: Stream) -> str:
     """The address with its credentials: for ffmpeg's list file only, never for a log, page or queue."""
     camera = stream.camera
     password = keys.decrypt(camera.password_encrypted) if camera.password_encrypted else ""
-    return addresses.parse_typed(stream.url or "").with_login(camera.username, password).url_with_credentials
+    # The demo camera's port may change from start to start: the start command knows, the row remembers.
+    url = (camera.is_demo and config.current().demo_camera_url) or stream.url or ""
+    return addresses.parse_typed(url).with_login(camera.username, password).url_with_credentials
 
 
 def _checked(form: CameraForm, *, is_demo: bool) -> tuple[str, str, str, str]:

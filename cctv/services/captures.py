@@ -315,7 +315,7 @@ def beat(node_id: int, **storage: object) -> None:
     db.session.execute(
         update(Node)
         .where(Node.id == node_id)
-        .values(seen_ms=now_ms(), **storage)
+        .values({"seen_ms": now_ms(), **storage})
         .execution_options(synchronize_session=False)
     )
     db.session.commit()

@@ -127,10 +127,13 @@ def run(probe_id: int) -> None:
     """Do the check; called by the worker. A check that somebody else runs or cancelled is left alone."""
     begin_writing()
     claimed = db.session.execute(
-        update(Probe).where(Probe.id == probe_id, Probe.state == "queued").values(state="running")
-    )
+        update(Probe)
+        .where(Probe.id == probe_id, Probe.state == "queued")
+        .values(state="running")
+        .returning(Probe.id)
+    ).scalar()
     db.session.commit()
-    if not claimed.rowcount:
+    if claimed is None:
         return
     probe = db.session.get_one(Probe, probe_id)
     password = keys.decrypt(probe.password_encrypted) if probe.password_encrypted else ""

@@ -1,0 +1,126 @@
+// The direct stream: an endless fMP4 answer fed into Media Source Extensions, held close to the present.
+// Knows one <video> and one address; when to try again and what to say is decided in player.js.
+
+const START_S = 0.1; // from the end of what is there, for the first picture
+const JUMP_S = 2; // further behind than this is not caught up by playing faster
+const KEEP_S = 6; // of what was shown
+const SETTLE_MS = 400; // the first group of pictures comes at once: follow its end
+
+export const Source = window.ManagedMediaSource || window.MediaSource;
+
+export class Refused extends Error {
+  constructor(status, text) {
+    super(text);
+    this.status = status;
+  }
+}
+
+export class CannotPlay extends Error {}
+
+export class Direct {
+  constructor(video) {
+    this.video = video;
+    this.target = 0.3; // seconds behind the newest fragment, as it arrives
+    this.behind = 0;
+    this.waiting = []; // chunks that are not appended yet
+    this.onStall = () => this.firstAt && (this.target = Math.min(1, this.target + 0.05));
+    video.addEventListener("waiting", this.onStall);
+  }
+
+  // Plays until the answer ends (a new run: call again, the picture stays) or something fails.
+  async play(url, signal) {
+    const answer = await fetch(url, { signal, cache: "no-store" });
+    if (!answer.ok) throw new Refused(answer.status, (await answer.text()).trim());
+    const type = answer.headers.get("Content-Type");
+    const reader = answer.body.getReader();
+    try {
+      if (!Source.isTypeSupported(type)) throw new CannotPlay(type);
+      if (this.type !== type || this.source?.readyState !== "open" || this.video.error) await this.open(type);
+      else if (!this.buffer.updating) this.buffer.abort();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        if (this.video.error || this.failed) throw this.failed || this.video.error;
+        this.waiting.push(value);
+        this.append();
+      }
+    } finally {
+      reader.cancel().catch(() => {});
+    }
+  }
+
+  async open(type) {
+    this.forget();
+    this.type = type;
+    this.source = new Source();
+    this.video.disableRemotePlayback = true; // ManagedMediaSource asks for it
+    this.url = URL.createObjectURL(this.source);
+    this.video.src = this.url;
+    await new Promise((resolve) => this.source.addEventListener("sourceopen", resolve, { once: true }));
+    this.source.duration = Infinity;
+    this.buffer = this.source.addSourceBuffer(type);
+    this.buffer.addEventListener("updateend", () => {
+      this.hold();
+      this.append();
+    });
+    this.buffer.addEventListener("error", () => (this.failed = new Error("decoding failed")));
+  }
+
+  append() {
+    const { buffer, waiting } = this;
+    if (!buffer || buffer.updating || !waiting.length || this.source.readyState !== "open") return;
+    const chunk = waiting.length > 1 ? new Uint8Array(waiting.reduce((sum, one) => sum + one.length, 0)) : waiting[0];
+    if (waiting.length > 1) waiting.reduce((at, one) => (chunk.set(one, at), at + one.length), 0);
+    try {
+      buffer.appendBuffer(chunk);
+      this.waiting = [];
+    } catch (error) {
+      if (error.name !== "QuotaExceededError") this.failed = error;
+      else this.trim(1);
+    }
+  }
+
+  // Keep the picture `target` behind the end of the buffer.
+  hold() {
+    const { video, buffer } = this;
+    const ranges = buffer.buffered;
+    if (!ranges.length) return;
+    const last = ranges.length - 1;
+    const end = ranges.end(last);
+    const now = performance.now();
+    this.firstAt ||= now;
+    this.behind = end - video.currentTime;
+    const isStarting = now - this.firstAt < SETTLE_MS;
+    if (video.currentTime < ranges.start(last) || this.behind > (isStarting ? 0.6 : JUMP_S)) {
+      if (!video.paused || isStarting) this.jump(ranges.start(last), end, isStarting ? START_S : this.target);
+    } else if (!isStarting) {
+      const off = this.behind - this.target;
+      video.playbackRate = Math.abs(off) < 0.04 ? 1 : Math.min(1.08, Math.max(0.96, 1 + off * 0.25));
+    }
+    if (video.currentTime - ranges.start(0) > 2 * KEEP_S) this.trim(KEEP_S);
+  }
+
+  jump(start, end, behind) {
+    this.video.currentTime = Math.max(start, end - behind);
+    this.video.playbackRate = 1;
+  }
+
+  trim(keep) {
+    const until = this.video.currentTime - keep;
+    if (!this.buffer.updating && this.buffer.buffered.length && until > this.buffer.buffered.start(0)) {
+      this.buffer.remove(0, until);
+    }
+  }
+
+  forget() {
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.url = this.type = this.buffer = this.failed = this.firstAt = undefined;
+    this.waiting = [];
+  }
+
+  close() {
+    this.video.removeEventListener("waiting", this.onStall);
+    this.video.playbackRate = 1;
+    this.forget();
+  }
+}
