@@ -90,10 +90,10 @@ def low_latency(
     return _text(lines)
 
 
-def recorded(cells: Sequence[Cell], *, is_finished: bool = True) -> str:
+def recorded(cells: Sequence[Cell], *, is_finished: bool = True, target_s: int | None = None) -> str:
     """Recorded footage: VOD, or EVENT while more is still being recorded (RFC 8216, 4.3.3.5). Each change
     of `ordinal` is a discontinuity whatever its size, because a day may show run 3 and then run 90."""
-    lines = _head(7, cells, sequence=0, target_s=None, discontinuity_sequence=0)
+    lines = _head(7, cells, sequence=0, target_s=target_s, discontinuity_sequence=0)
     lines.insert(3, f"#EXT-X-PLAYLIST-TYPE:{'VOD' if is_finished else 'EVENT'}")
     lines += _cells(cells, single_steps=True)
     if is_finished:

@@ -6,7 +6,6 @@ Unlinks nothing that is not marked in the database first; so while the database 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ from cctv.extensions import begin_writing, db
 from cctv.intervals import overlaps
 from cctv.models import Camera, Run, Segment, SegmentState, Stream, StreamKind
 from cctv.services.wanted import lock_cameras, wanted_by_camera
-from cctv.storage import paths
+from cctv.storage import disk, paths
 
 RING_SECONDS = 60  # the least depth of the ring after a file's end; a longer pre-roll makes it deeper
 _BATCH = 200  # files a transaction: a writer must not hold SQLite for long
@@ -147,7 +146,7 @@ def _unlink(ids: list[int]) -> list[int]:
     for segment_id, camera_id, run_key, number in rows:
         path = paths.segment_path(media_dir, camera_id, run_key, number)
         try:
-            path.unlink(missing_ok=True)
+            disk.unlink(path)
         except OSError as error:
             _log.warning("file %d of run %s stays for now: %s", number, run_key, error.strerror)
             continue
@@ -161,10 +160,6 @@ def _unlink(ids: list[int]) -> list[int]:
 def _settle_directory(directory: Path) -> None:
     # Else a power cut could bring a file back after its row went, and reconcile would keep it for ever.
     try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        disk.fsync_directory(directory)
     except FileNotFoundError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        pass

@@ -8,18 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, ScalarSelect, Select, func, select
 
+from cctv import config
+from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.intervals import Interval, subtract, union
-from cctv.models import Run, Segment, SegmentState, Stream, StreamKind
+from cctv.models import Run, Segment, SegmentState, Stream, StreamKind, StreamState
 from cctv.models.segment import pack_gops, unpack_gops
 from cctv.services import open_files
+from cctv.storage import paths
 
 # No file is longer (index cuts the claim): lets a query by time start close to where it wants to be.
 LONGEST_FILE_MS = 3_600_000
 # Holes shorter than this are not holes: below two frames at 25 per second, and rounding of the mapping.
 TOLERANCE_MS = 100
+# Queries by time name the stream by its id and exclude states instead of asking for one: otherwise SQLite
+# may leave the time index for the one by state, or join first (12 s instead of 10 ms, measured).
+NOT_KEPT = (SegmentState.RING, SegmentState.EXPIRING)
+_OWNER_SILENT_AFTER_MS = 15_000  # DECISIONS 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +92,12 @@ def find_segments(
     what the running capture wrote since its last row is there too, up to about a second ago. With `ring` also
     files that nobody wants (yet).
     """
-    states = [SegmentState.KEPT, SegmentState.RING] if ring else [SegmentState.KEPT]
-    query = _overlapping(_columns(), start_ms, end_ms).where(
-        Stream.camera_id == camera_id, Stream.kind == kind, Segment.state.in_(states)
+    query = _columns().where(
+        Segment.stream_id == stream_id_of(camera_id, kind),
+        Segment.started_ms > start_ms - LONGEST_FILE_MS,
+        Segment.started_ms < end_ms,
+        Segment.ended_ms > start_ms,
+        Segment.state.not_in([SegmentState.EXPIRING] if ring else NOT_KEPT),
     )
     found = [_from_row(row) for row in db.session.execute(query)]
     if open_file:
@@ -110,20 +120,36 @@ def covered(camera_id: int, start_ms: int, end_ms: int, *, open_file: bool = Tru
 def covered_by_camera(
     camera_ids: Iterable[int], start_ms: int, end_ms: int, *, open_file: bool = True
 ) -> dict[int, list[Interval]]:
-    """`covered` for several cameras with one query (and one for the open files)."""
+    """`covered` for several cameras with two queries (and one for the open files)."""
     found: dict[int, list[Interval]] = {camera_id: [] for camera_id in camera_ids}
-    query = _overlapping(select(Stream.camera_id, Segment.started_ms, Segment.ended_ms), start_ms, end_ms)
-    query = query.where(
-        Stream.camera_id.in_(found),
-        Stream.kind == StreamKind.MAIN,
-        Segment.state.in_([SegmentState.KEPT, SegmentState.RING]),
+    streams = main_streams(found)
+    files = Segment.__table__.c  # plain columns: for the 1,440 rows of a day the mapper costs as much again
+    query = select(files.stream_id, files.started_ms, files.ended_ms).where(
+        files.stream_id.in_(streams),
+        files.started_ms > start_ms - LONGEST_FILE_MS,
+        files.started_ms < end_ms,
+        files.ended_ms > start_ms,
+        files.state != SegmentState.EXPIRING,
     )
-    for camera_id, started, ended in db.session.execute(query):
-        found[camera_id].append((started, ended))
+    for stream_id, started, ended in db.session.execute(query).all():
+        found[streams[stream_id]].append((started, ended))
     if open_file:
-        for camera_id, group in _open_by_camera(found).items():
+        for camera_id, group in open_intervals(found).items():
             found[camera_id] += group
     return {camera_id: union(group, join_ms=TOLERANCE_MS) for camera_id, group in found.items()}
+
+
+def main_streams(camera_ids: Iterable[int]) -> dict[int, int]:
+    """Camera id by the id of its main stream."""
+    query = select(Stream.id, Stream.camera_id).where(
+        Stream.camera_id.in_(list(camera_ids)), Stream.kind == StreamKind.MAIN
+    )
+    return {row.id: row.camera_id for row in db.session.execute(query)}
+
+
+def stream_id_of(camera_id: int, kind: str = StreamKind.MAIN) -> ScalarSelect[int]:
+    """The stream's id inside a query, as one value."""
+    return select(Stream.id).where(Stream.camera_id == camera_id, Stream.kind == kind).scalar_subquery()
 
 
 def without_overlaps(found: list[FoundSegment]) -> list[FoundSegment]:
@@ -155,37 +181,34 @@ def _resolve(cluster: list[FoundSegment]) -> list[FoundSegment]:
 
 
 def _columns() -> Select:
-    return select(
-        Segment.id,
-        Stream.camera_id,
-        Segment.stream_id,
-        Run.node_id,
-        Run.key.label("run_key"),
-        Run.ordinal,
-        Run.fence,
-        Run.init_size,
-        Run.init_sha256,
-        Run.video_codec,
-        Run.audio_codec,
-        Segment.number,
-        Segment.started_ms,
-        Segment.ended_ms,
-        Segment.start_ticks,
-        Segment.duration_ticks,
-        Segment.size_bytes,
-        Segment.gops,
-        Segment.state,
-        Segment.is_damaged,
-        Segment.is_locked,
-        Segment.sha256,
-    ).join(Run, Run.id == Segment.run_id)
-
-
-def _overlapping(query: Select, start_ms: int, end_ms: int) -> Select:
-    return query.join(Stream, Stream.id == Segment.stream_id).where(
-        Segment.started_ms > start_ms - LONGEST_FILE_MS,
-        Segment.started_ms < end_ms,
-        Segment.ended_ms > start_ms,
+    return (
+        select(
+            Segment.id,
+            Stream.camera_id,
+            Segment.stream_id,
+            Run.node_id,
+            Run.key.label("run_key"),
+            Run.ordinal,
+            Run.fence,
+            Run.init_size,
+            Run.init_sha256,
+            Run.video_codec,
+            Run.audio_codec,
+            Segment.number,
+            Segment.started_ms,
+            Segment.ended_ms,
+            Segment.start_ticks,
+            Segment.duration_ticks,
+            Segment.size_bytes,
+            Segment.gops,
+            Segment.state,
+            Segment.is_damaged,
+            Segment.is_locked,
+            Segment.sha256,
+        )
+        .select_from(Segment)
+        .join(Run, Run.id == Segment.run_id)
+        .join(Stream, Stream.id == Segment.stream_id)
     )
 
 
@@ -201,7 +224,8 @@ def _scanned(camera_id: int, kind: str) -> list[FoundSegment]:
     return [_from_scan(row, scanned) for scanned in _scan(row)]
 
 
-def _open_by_camera(camera_ids: Iterable[int]) -> dict[int, list[Interval]]:
+def open_intervals(camera_ids: Iterable[int]) -> dict[int, list[Interval]]:
+    """What the running captures wrote since their last rows, of main streams; one query."""
     query = _current_runs().where(Stream.camera_id.in_(list(camera_ids)), Stream.kind == StreamKind.MAIN)
     rows = db.session.execute(query).all()
     return {
@@ -212,11 +236,15 @@ def _open_by_camera(camera_ids: Iterable[int]) -> dict[int, list[Interval]]:
 def _current_runs() -> Select:
     """The run that each stream is in now, with the number of its newest file that has a row."""
     newest = (
-        select(Segment.number)
+        select(func.max(Segment.number))
         .join(Run, Run.id == Segment.run_id)
         .where(Run.key == Stream.run_key)
-        .order_by(Segment.number.desc())
-        .limit(1)
+        .scalar_subquery()
+    )
+    newest_end = (
+        select(func.max(Segment.ended_ms))
+        .join(Run, Run.id == Segment.run_id)
+        .where(Run.key == Stream.run_key)
         .scalar_subquery()
     )
     return select(
@@ -224,13 +252,25 @@ def _current_runs() -> Select:
         Stream.camera_id,
         Stream.owner_node_id,
         Stream.run_key,
+        Stream.state,
+        Stream.renewed_ms,
         newest.label("newest"),
+        newest_end.label("newest_end"),
     ).where(Stream.run_key.is_not(None))
 
 
 def _scan(row: Row) -> list[open_files.ScannedFile]:
     first = 0 if row.newest is None else row.newest + 1
     return open_files.scan(row.camera_id, row.run_key, first_number=first)
+
+
+def _elsewhere(row: Row) -> list[Interval]:
+    """What a capture on another node is writing: this disk cannot tell, its sign of life has to do."""
+    is_here = paths.run_dir(config.current().media_dir, row.camera_id, row.run_key).is_dir()
+    if is_here or row.state != StreamState.LIVE or row.newest_end is None:
+        return []
+    now = now_ms()
+    return [(row.newest_end, now)] if row.renewed_ms > now - _OWNER_SILENT_AFTER_MS else []
 
 
 def _from_scan(row: Row, scanned: open_files.ScannedFile) -> FoundSegment:

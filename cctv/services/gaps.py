@@ -16,7 +16,7 @@ from cctv.extensions import begin_writing, db
 from cctv.intervals import Interval, clip, subtract, union
 from cctv.models import Camera, Gap, Run, Segment, SegmentState, Stream, StreamKind, StreamState
 from cctv.services import gap_causes
-from cctv.services.finding import TOLERANCE_MS, covered_by_camera
+from cctv.services.finding import TOLERANCE_MS, covered_by_camera, stream_id_of
 from cctv.services.gap_causes import ExplainedGap
 from cctv.services.wanted import lock_cameras, wanted_by_camera
 from cctv.storage import paths
@@ -266,11 +266,9 @@ def _previous_end(camera_id: int, at_ms: int) -> int:
 def _last_end(camera_id: int, at_ms: int) -> int | None:
     return db.session.scalar(
         select(Segment.ended_ms)
-        .join(Stream, Stream.id == Segment.stream_id)
         .where(
-            Stream.camera_id == camera_id,
-            Stream.kind == StreamKind.MAIN,
-            Segment.state.in_([SegmentState.KEPT, SegmentState.RING]),
+            Segment.stream_id == stream_id_of(camera_id),
+            Segment.state != SegmentState.EXPIRING,
             Segment.started_ms <= at_ms,
         )
         .order_by(Segment.started_ms.desc())

@@ -10,7 +10,7 @@ from flask import Flask
 from cctv.extensions import db
 from cctv.models import Camera, Recording, RecordingMode, Run, Segment, SegmentState
 from cctv.services import open_files, recordings, segments
-from cctv.storage import paths
+from cctv.storage import disk, paths
 from tests.media.loops import EPOCH_S
 from tests.services.footage import (
     MINUTE,
@@ -145,11 +145,11 @@ def test_a_file_that_cannot_be_unlinked_keeps_its_row(monkeypatch: pytest.Monkey
     segments.index(files)
     later = files[-1].segment.ended_ms + 10 * MINUTE
 
-    def refuse(_path: Path, missing_ok: bool = False) -> None:
+    def refuse(_path: Path) -> bool:
         raise OSError(30, "Read-only file system")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "unlink", refuse)
+        patched.setattr(disk, "unlink", refuse)
         assert segments.expire_ring(node.id, at_ms=later) == 0
     assert states(camera) == [SegmentState.EXPIRING] * 3
     assert segments.finish_expiring(node.id) == 3

@@ -1,0 +1,1 @@
+"""What `scripts/bench` measures with: generated databases and the like. Never imported by the product."""
