@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from cctv.blueprints import search, setup, shell
+from cctv.blueprints import playback, search, setup, shell
 from cctv.blueprints.api import health
 from cctv.blueprints.auth import register_auth
 from cctv.blueprints.camera_pages import register_camera_pages
@@ -24,5 +24,6 @@ def register(app: Flask) -> None:
     app.register_blueprint(shell.blueprint)
     app.register_blueprint(setup.blueprint)
     app.register_blueprint(search.blueprint)
+    app.register_blueprint(playback.blueprint)
     register_camera_pages(app)
     app.register_blueprint(health.blueprint)

@@ -17,13 +17,14 @@ from cctv.blueprints._words import duration, minute
 from cctv.clock import now_ms
 from cctv.errors import Invalid
 from cctv.models import Camera, StreamKind
-from cctv.services import access, cameras, overview, status
+from cctv.services import access, cameras, overview, status, timeline
 from cctv.services.access import Action
 from cctv.services.overview import Watched
 
 blueprint = Blueprint("cameras", __name__, url_prefix="/cameras")
 
 FILTERS = {"all": "All", "live": "Live", "trouble": "Trouble", "off": "Off"}
+_HOUR_MS = 3_600_000
 _ROWS = 25
 # Qualities of one big picture; the ones that the node makes itself cost about a core each.
 _MADE = {StreamKind.P720: "720p", StreamKind.P480: "480p", StreamKind.P360: "360p"}
@@ -132,7 +133,8 @@ def show(camera_id: int) -> ResponseReturnValue:
         qualities=_qualities(camera),
         quality=_quality(camera),
         version=_version([one]),
-        spans=None,
+        spans=_hour(camera) if access.may(current_user, Action.PLAYBACK) else None,
+        hour=_window(),
         neighbours=_neighbours(camera),
         summary=_live.summary([one.status]),
     )
@@ -159,6 +161,13 @@ def show_status(camera_id: int) -> ResponseReturnValue:
             )
         )
     )
+
+
+@blueprint.get("/<int:camera_id>/hour")
+def show_hour(camera_id: int) -> ResponseReturnValue:
+    """The strip of the last hour, drawn anew every quarter of a minute."""
+    camera = _camera(camera_id, Action.PLAYBACK)
+    return _htmx.render("cameras/_hour.html", camera=camera, spans=_hour(camera), hour=_window())
 
 
 def _camera(camera_id: int, action: Action) -> Camera:
@@ -216,6 +225,29 @@ def _qualities(camera: Camera) -> list[tuple[str, str]]:
 def _quality(camera: Camera) -> str:
     asked = request.args.get("q", "main")
     return asked if asked in dict(_qualities(camera)) else "main"
+
+
+def _window() -> tuple[int, int]:
+    now = now_ms()
+    return now - _HOUR_MS, now
+
+
+def _hour(camera: Camera) -> list[Span]:
+    """Recorded, locked and missing parts of the last hour, left to right."""
+    since, until = _window()
+    lane = timeline.lanes([camera.id], since, until, resolution_ms=2000)[0]
+    parts = [(start, end, "recorded", "Recorded") for start, end in lane.recorded]
+    parts += [(start, end, "manual", "Somebody pressed Record") for start, end in lane.manual]
+    parts += [(gap.started_ms, gap.ended_ms, "gap", gap.sentence) for gap in lane.gaps]
+    return [_span(part, since, until) for part in parts]
+
+
+def _span(part: tuple[int, int, str, str], since: int, until: int) -> Span:
+    start, end = max(part[0], since), min(part[1], until)
+    scale = 1000 / (until - since)
+    return Span(
+        round((start - since) * scale, 1), round(max(2.0, (end - start) * scale), 1), part[2], part[3]
+    )
 
 
 def _neighbours(camera: Camera) -> tuple[Camera | None, Camera | None]:
