@@ -42,7 +42,7 @@ SPECIAL: tuple[IpNetwork, ...] = tuple(
 )
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
-_SAFE_IN_PATH = "/:@!$&'()*+,;=-._~?%[]"
+_SAFE_IN_PATH = "/:!$&'()*+,;=-._~?%[]"  # not @: an address in normal form has one meaning only
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -111,7 +111,8 @@ def parse_typed(text: str) -> CameraAddress:
     login, _, place = authority.rpartition("@")
     username, _, password = login.partition(":")
     host, port = _host_and_port(place, scheme)
-    path = quote(path, safe=_SAFE_IN_PATH) or "/"
+    path = quote(path, safe=_SAFE_IN_PATH)
+    path = path if path.startswith("/") else f"/{path}"
     # "%" not followed by two hexadecimal digits is itself; encode it, so that nobody reads it differently.
     path = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path)
     return CameraAddress(scheme, host, port, path, _decoded(username), _decoded(password))

@@ -4,12 +4,12 @@ bytes. For the check in the form; it leaves nothing behind but the picture and t
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -18,10 +18,13 @@ from cctv.media.addresses import CameraAddress
 from cctv.media.boxes import TICKS_PER_SECOND, Fragment, Init, NotMedia, read_init, scan
 from cctv.media.masking import mask
 
+FAR_APART_S = 4  # seconds between full pictures above which live view starts slowly
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """What was seen. `gop_ms` is 0 when no second key frame came while looking; `cause` is a code of
+    """What was seen. `gop_ms` is 0 when no second key frame came while looking, and
+    `longest_without_key_ms` then says how long there was none; `cause` is a code of
     causes.py (or `analysis`, see stderr.py) when no picture came at all."""
 
     cause: str | None = None
@@ -29,8 +32,7 @@ class Clip:
     init: Init | None = None
     frames_per_second: float = 0.0
     gop_ms: int = 0
-    first_key_ms: int | None = None
-    seen_ms: int = 0
+    longest_without_key_ms: int = 0
     bits_per_second: int = 0
     has_picture: bool = False
 
@@ -45,7 +47,7 @@ def take(
     full_analysis: bool = False,
     picture_path: Path | None = None,
 ) -> Clip:
-    """Capture at most `seconds` of the (pinned) address; ends early once two key frames and 3 s are there."""
+    """Capture at most `seconds` of the (pinned) address; ends early once enough is known."""
     with tempfile.TemporaryDirectory(prefix="cctv-check-") as directory:
         list_path, out, log = (Path(directory) / name for name in ("source.ffconcat", "clip.mp4", "log"))
         text = argv.source_list(
@@ -120,23 +122,30 @@ def _keys(fragments: list[Fragment]) -> list[int]:
 
 
 def _is_enough(fragments: list[Fragment]) -> bool:
+    """Two full pictures in 3 s, or one and the certainty that they are far apart."""
     keys = _keys(fragments)
-    return len(keys) >= 2 and fragments[-1].end_ticks - keys[0] >= 3 * TICKS_PER_SECOND
+    if not keys:
+        return False
+    before, since = keys[0] - fragments[0].start_ticks, fragments[-1].end_ticks - keys[0]
+    if len(keys) >= 2:
+        return since >= 3 * TICKS_PER_SECOND
+    return max(before, since) > FAR_APART_S * TICKS_PER_SECOND
 
 
 def _facts(init: Init, fragments: list[Fragment], *, has_picture: bool) -> Clip:
     keys = _keys(fragments)
-    start, ticks = fragments[0].start_ticks, max(1, fragments[-1].end_ticks - fragments[0].start_ticks)
-    long_enough = [fragment for fragment in fragments if fragment.duration_ticks > TICKS_PER_SECOND // 50]
-    pictures = sum(fragment.pictures for fragment in long_enough)
-    spent = sum(fragment.duration_ticks for fragment in long_enough)
-    gaps = [later - earlier for earlier, later in itertools.pairwise(keys)]
+    start, end = fragments[0].start_ticks, fragments[-1].end_ticks
+    ticks = max(1, end - start)
+    paces = [
+        each.duration_ticks / each.pictures for each in fragments if each.pictures and each.duration_ticks > 1
+    ]
+    gaps = [later - earlier for earlier, later in pairwise(keys)]
+    silence = max(keys[0] - start, end - keys[0]) if keys else ticks
     return Clip(
         init=init,
-        frames_per_second=round(pictures * TICKS_PER_SECOND / spent, 2) if spent else 0.0,
+        frames_per_second=round(TICKS_PER_SECOND / median(paces), 2) if paces else 0.0,
         gop_ms=int(median(gaps)) // 90 if gaps else 0,
-        first_key_ms=(keys[0] - start) // 90 if keys else None,
-        seen_ms=ticks // 90,
+        longest_without_key_ms=silence // 90,
         bits_per_second=sum(fragment.size for fragment in fragments) * 8 * TICKS_PER_SECOND // ticks,
         has_picture=has_picture,
     )

@@ -18,7 +18,6 @@ from cctv.media.masking import mask
 from cctv.media.rtsp_client import Answer, RtspClient, RtspTrouble
 
 STEPS = ("address", "tcp", "rtsp", "login", "path", "format", "keyframes", "sound")
-SLOW_KEY_FRAMES_MS = 4000
 _BY_STATUS = {401: "auth", 403: "forbidden", 453: "busy", 503: "busy", 461: "transport"}
 
 
@@ -104,7 +103,7 @@ def check(
     picture_path: Path | None = None,
     timeout_s: float = 4.0,
     total_s: float = 10.0,
-    clip_s: float = 4.5,
+    clip_s: float = 8.5,
 ) -> CheckReport:
     """Check one address with its credentials. Each network step takes at most `timeout_s`, all of it
     `total_s`.
@@ -248,11 +247,11 @@ def _tell_picture(report: CheckReport, ladder: _Ladder, description: sdp.Descrip
     if video.is_hevc:
         report.warnings.append("codec")
     ladder.tell("format", "warn" if video.is_hevc else "ok", text)
-    gop_ms = seen.gop_ms or (seen.seen_ms if seen.first_key_ms is None else seen.seen_ms - seen.first_key_ms)
-    is_slow = gop_ms > SLOW_KEY_FRAMES_MS or seen.first_key_ms is None
+    gop_ms = seen.gop_ms or seen.longest_without_key_ms
+    is_slow = gop_ms > clip.FAR_APART_S * 1000
     if is_slow:
         report.warnings.append("keyframes")
-    about = f"{gop_ms / 1000:.1f}" if seen.gop_ms else f"more than {gop_ms / 1000:.0f}"
+    about = f"{gop_ms / 1000:.1f}" if seen.gop_ms else f"more than {gop_ms // 1000}"
     ladder.tell("keyframes", "warn" if is_slow else "ok", f"a full picture every {about} seconds")
     sound = description.sound
     if sound is None:

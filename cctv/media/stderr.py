@@ -45,7 +45,8 @@ _HARMLESS = re.compile(
         (
             # one tick, after RTCP (re-)synchronises
             r"Packet duration: -?[0-9]{1,2} / dts: [0-9-]+ is out of range",
-            r"pts has no value",
+            r"pts has no value|DTS -?[0-9]{1,6} < 0 out of order",
+            r"Invalid DTS: -?[0-9]{1,6} PTS: -?[0-9]{1,6} in output",  # the first packets of a session
             r"Timestamps are unset in a packet",
             r"Fix your code to set the timestamps properly",
             r"Missing reference picture|co located POCs unavailable|error while decoding MB",
