@@ -11,11 +11,13 @@ from cctv.blueprints.camera_pages import register_camera_pages
 from cctv.blueprints.errors import register_errors
 from cctv.blueprints.frame import register_frame
 from cctv.blueprints.headers import register_headers
+from cctv.blueprints.hosts import register_hosts
 from cctv.blueprints.media import register_media
 
 
 def register(app: Flask) -> None:
     """Register every face that speaks HTTP."""
+    register_hosts(app)
     register_headers(app)
     register_errors(app)
     register_frame(app)
