@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from cctv.blueprints import playback, search, setup, shell
+from cctv.blueprints import playback, search, setup, shell, stills
 from cctv.blueprints.api import health
 from cctv.blueprints.auth import register_auth
 from cctv.blueprints.camera_pages import register_camera_pages
@@ -27,5 +27,6 @@ def register(app: Flask) -> None:
     app.register_blueprint(setup.blueprint)
     app.register_blueprint(search.blueprint)
     app.register_blueprint(playback.blueprint)
+    app.register_blueprint(stills.blueprint)
     register_camera_pages(app)
     app.register_blueprint(health.blueprint)

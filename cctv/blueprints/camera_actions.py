@@ -64,7 +64,7 @@ def record_stop(camera_id: int) -> ResponseReturnValue:
 def snapshot(camera_id: int) -> ResponseReturnValue:
     """Keep the newest picture as a file."""
     camera = _camera(camera_id, Action.SNAPSHOT)
-    href = f"/cameras/{camera.id}/still.jpg?t={now_ms()}"
+    href = f"/cameras/{camera.id}/still.jpg?t={now_ms()}&size=full"
     return _answer(
         camera, f"Snapshot of {camera.name} at {clock(now_ms())}.", [{"label": "Open", "href": href}]
     )

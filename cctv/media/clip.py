@@ -173,7 +173,7 @@ def still(content: bytes, *, width: int | None = None, timeout_s: float = 5.0) -
     command = argv.snapshot_argv(width=width, ffmpeg_path=tools.ffmpeg_path() or "ffmpeg")
     try:
         done = subprocess.run(
-            tools.dying_with_parent(command),
+            tools.confined(command),
             input=content,
             capture_output=True,
             timeout=timeout_s,

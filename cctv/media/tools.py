@@ -43,3 +43,16 @@ def dying_with_parent(argv: list[str]) -> list[str]:
     and checks, never for captures (DECISIONS 1). Unchanged where setpriv (util-linux) is missing."""
     setpriv = _setpriv()
     return [setpriv, "--pdeathsig", "KILL", "--", *argv] if setpriv else argv
+
+
+@functools.cache
+def _prlimit() -> str | None:
+    return shutil.which("prlimit")
+
+
+def confined(argv: list[str]) -> list[str]:
+    """The same command for decoding bytes that a camera sent: it dies with the thread that starts it, may
+    take 10 s of CPU and 2 GB, opens few files and writes none (THREATS 43). Unchanged without util-linux."""
+    prlimit = _prlimit()
+    limits = ["--cpu=10", "--as=2147483648", "--fsize=0", "--nofile=64", "--core=0"]
+    return dying_with_parent([prlimit, *limits, "--", *argv] if prlimit else argv)

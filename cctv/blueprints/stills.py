@@ -1,0 +1,54 @@
+"""Single pictures as JPEG: the newest one of a camera, and the one at a moment of its footage.
+
+For `<img>`: the session cookie decides, there is no token in these addresses.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from flask_login import current_user, login_required
+
+from cctv.clock import from_ms, now_ms
+from cctv.errors import Invalid
+from cctv.services import access, snapshots
+from cctv.services.access import Action
+from cctv.services.snapshots import PREVIEW_WIDTH, TILE_WIDTH, Picture
+
+blueprint = Blueprint("stills", __name__, url_prefix="/cameras/<int:camera_id>")
+
+_SETTLED_MS = 90_000  # by then a file has its row: the picture at that moment will not change
+_FOR_A_DAY = "private, max-age=86400, immutable"
+
+
+@blueprint.get("/snapshot.jpg")
+@login_required
+def snapshot(camera_id: int) -> Response:
+    """The newest picture; `size=full` in the camera's own size."""
+    access.authorise(current_user, camera_id, Action.SNAPSHOT if _is_full() else Action.LIVE)
+    return _jpeg(snapshots.newest(camera_id, width=None if _is_full() else TILE_WIDTH), "private, no-store")
+
+
+@blueprint.get("/still.jpg")
+@login_required
+def still(camera_id: int) -> Response:
+    """The picture at `t` (epoch milliseconds), small for the timeline; `size=full` in full size."""
+    at_ms = request.args.get("t", type=int)
+    if at_ms is None:
+        raise Invalid({"t": "Give a time in milliseconds."})
+    access.authorise(current_user, camera_id, Action.PLAYBACK)
+    if _is_full():
+        access.authorise(current_user, camera_id, Action.SNAPSHOT)
+    picture = snapshots.at(camera_id, at_ms, width=None if _is_full() else PREVIEW_WIDTH)
+    is_settled = at_ms < now_ms() - _SETTLED_MS
+    return _jpeg(picture, _FOR_A_DAY if is_settled else "private, no-store")
+
+
+def _is_full() -> bool:
+    return request.args.get("size") == "full"
+
+
+def _jpeg(picture: Picture, caching: str) -> Response:
+    response = Response(picture.jpeg, mimetype="image/jpeg", headers={"Cache-Control": caching})
+    response.last_modified = from_ms(picture.taken_ms)
+    response.headers["X-Taken-Ms"] = str(picture.taken_ms)
+    return response

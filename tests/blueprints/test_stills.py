@@ -1,0 +1,110 @@
+"""Pictures as JPEG: for the signed-in only, of the right moment, and made once for everybody."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from cctv.demo import barcode
+from cctv.demo.profiles import PROFILES
+from cctv.extensions import db
+from cctv.models import Stream, User
+from cctv.services import snapshots
+from tests.cameras import CameraFarm
+from tests.captured import GrowingCapture, add_camera
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def capture(app: Flask, farm: CameraFarm, owner: User) -> Iterator[GrowingCapture]:
+    camera_id, stream_id = add_camera(app)
+    media_dir = app.extensions["cctv.config"].media_dir
+    with GrowingCapture(farm.url("t1", 1), media_dir, camera_id=camera_id, stream_id=stream_id) as running:
+        running.wait_for_picture()
+        yield running
+
+
+def number_of(jpeg: bytes, width: int = 320, height: int = 240) -> int | None:
+    """The frame number in a JPEG of that size."""
+    raw = ["-vf", f"scale={width}:{height}", "-f", "rawvideo", "-pix_fmt", "gray", "-"]
+    done = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", "-", *raw], input=jpeg, capture_output=True, check=True, timeout=20
+    )
+    return barcode.read(done.stdout, width, height)
+
+
+def test_the_newest_key_frame_is_shown(signed_in: FlaskClient, capture: GrowingCapture) -> None:
+    answer = signed_in.get(f"/cameras/{capture.camera_id}/snapshot.jpg")
+    now = time.time()
+    assert answer.status_code == 200
+    assert answer.mimetype == "image/jpeg"
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    number = number_of(answer.data)
+    assert number is not None
+    assert number % 10 == 0, "a key frame of a GOP of one second"
+    assert PROFILES["t1"].age_seconds(number, camera=1, now=now) < 4
+    assert abs(int(answer.headers["X-Taken-Ms"]) / 1000 - now) < 4
+
+
+def test_the_picture_at_a_moment_is_of_that_moment(
+    app: Flask, signed_in: FlaskClient, capture: GrowingCapture
+) -> None:
+    with app.app_context():
+        stream = db.session.scalars(db.select(Stream)).one()
+        stream.run_key = capture.key
+        db.session.commit()
+    asked_at = time.time()
+
+    def still() -> bytes | None:
+        answer = signed_in.get(f"/cameras/{capture.camera_id}/still.jpg?t={round(asked_at * 1000)}&size=full")
+        return answer.data if answer.status_code == 200 else None
+
+    number = number_of(wait_until(still, 5, "the picture of a moment ago"))
+    assert number is not None
+    age = PROFILES["t1"].age_seconds(number, camera=1, now=asked_at)
+    assert -0.3 < age < 1.6, "the key frame before the moment, of a GOP of one second"
+
+
+def test_many_who_ask_at_once_get_one_picture(
+    signed_in: FlaskClient, capture: GrowingCapture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    decode = snapshots.decode
+
+    def counted(content: bytes, *, width: int | None = None) -> bytes:
+        made.append(width)
+        return decode(content, width=width)
+
+    monkeypatch.setattr(snapshots, "decode", counted)
+    for _ in range(5):
+        assert signed_in.get(f"/cameras/{capture.camera_id}/snapshot.jpg").status_code == 200
+    assert len(made) <= 2
+
+
+def test_strangers_get_no_picture(client: FlaskClient, capture: GrowingCapture) -> None:
+    for name in ("snapshot.jpg", "still.jpg?t=1"):
+        answer = client.get(f"/cameras/{capture.camera_id}/{name}")
+        assert answer.status_code in {302, 303, 401}
+        assert not answer.data.startswith(b"\xff\xd8")
+
+
+def test_no_camera_and_no_footage_are_not_found(signed_in: FlaskClient, app: Flask) -> None:
+    camera_id, _ = add_camera(app)
+    assert signed_in.get("/cameras/999/snapshot.jpg").status_code == 404
+    assert signed_in.get(f"/cameras/{camera_id}/snapshot.jpg").status_code == 404
+    assert signed_in.get(f"/cameras/{camera_id}/still.jpg?t=1700000000000").status_code == 404
+    assert signed_in.get(f"/cameras/{camera_id}/still.jpg?t=x").status_code == 422
+
+
+def test_hostile_bytes_are_decoded_in_confinement() -> None:
+    from cctv.media import tools
+
+    command = tools.confined(["sh", "-c", "ulimit -t; ulimit -f; ulimit -n; cat /proc/self/status"])
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5)
+    assert done.stdout.split("\n")[:3] == ["10", "0", "64"]
+    assert snapshots.decode(b"not a video at all" * 100) == b""
