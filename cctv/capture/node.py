@@ -164,6 +164,8 @@ class CaptureNode:
             self.rounds.order(self._began, keeper, attempt)
 
     def _make(self, source: Source, ordinal: int, fence: int) -> Attempt:
+        if not self.volume.is_there():
+            raise CannotStart("volume_missing", "the marker of the footage disk is not there")
         if source.is_derived:
             return derived.start(self.place, source, ordinal=ordinal, fence=fence)
         return attempts.start(self.place, source, sources.networks(source), ordinal=ordinal, fence=fence)

@@ -61,9 +61,13 @@ class Volume(threading.Thread):
         self.state, self.detail = ("full" if is_full else "error"), error.strerror or str(error)
         self._again.set()
 
+    def is_there(self) -> bool:
+        """Whether MEDIA_DIR is the footage disk at this moment, and not the empty folder below its mount."""
+        return disk.is_volume(self._media_dir, self._id_file.read_text().strip())
+
     def look(self) -> None:
         """One look; takes as long as a hung disk is allowed to."""
-        if not disk.is_volume(self._media_dir, self._id_file.read_text().strip()):
+        if not self.is_there():
             self._say("missing", "the marker of the footage disk is not there")
             return
         check = disk.check_write(self._media_dir, timeout_s=self._hung_after_s)

@@ -9,7 +9,8 @@ import pytest
 
 from tests.cameras import CameraFarm
 from tests.capture.rig import Rig, open_rig
-from tests.servers import RedisServer
+from tests.fixtures.application import make_config, migrate
+from tests.servers import PostgresServer, RedisServer
 
 
 @pytest.fixture(scope="module")
@@ -33,4 +34,19 @@ def rig(tmp_path: Path, migrated_sqlite: Path, farm: CameraFarm) -> Iterator[Rig
     rig.redis = redis
     yield rig
     rig.close()
+    redis.close()
+
+
+@pytest.fixture
+def postgres_rig(tmp_path: Path, farm: CameraFarm) -> Iterator[Rig]:
+    """As `rig`, with a PostgreSQL of its own that the test may kill."""
+    redis, postgres = RedisServer(), PostgresServer()
+    url = postgres.url(postgres.create_database())
+    config = make_config(tmp_path, database_url=url, redis_url=redis.url)
+    migrate(config)
+    rig = Rig(config, farm)
+    rig.redis, rig.postgres = redis, postgres
+    yield rig
+    rig.close()
+    postgres.close()
     redis.close()

@@ -6,6 +6,7 @@ Everything is asked from outside - rows, files, processes - as an operator would
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from cctv.storage import paths
 from tests.cameras import CameraFarm, numbers_in
 from tests.fixtures.application import make_config
 from tests.fixtures.processes import ProductProcess, end_captures
-from tests.servers import RedisServer
+from tests.servers import PostgresServer, RedisServer
 from tests.waiting import wait_until
 
 # Short enough for tests; the ratios between them are those of the product.
@@ -67,7 +68,8 @@ class Rig:
         self.app: Flask = create_app(config)
         self._patience = {**PATIENCE, **patience}
         self.worker: ProductProcess | None = None
-        self.redis: RedisServer | None = None  # when it is the rig's own
+        self.redis: RedisServer  # set when it is the rig's own
+        self.postgres: PostgresServer
 
     def start(self) -> ProductProcess:
         """Start a capture worker (another one, when one runs)."""
@@ -205,8 +207,6 @@ class Rig:
 
 def open_rig(folder: Path, database: Path, redis_url: str, farm: CameraFarm, **patience: float) -> Rig:
     """A node on a copy of the migrated database."""
-    import shutil
-
     shutil.copyfile(database, folder / "cctv.db")
     config = make_config(folder, database_url=f"sqlite:///{folder}/cctv.db", redis_url=redis_url)
     return Rig(config, farm, **patience)

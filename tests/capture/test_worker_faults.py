@@ -1,0 +1,277 @@
+"""What happens to the captures when their worker, its database, its Redis or another node fails.
+
+Each test has a node of its own; frames are counted by the numbers in the pictures.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+from tests.cameras import steps_of
+from tests.capture.rig import Cam, Rig
+from tests.waiting import wait_until
+
+FRAMES = 160  # in the loops of 16 s
+
+
+def assert_nothing_is_lost(rig: Rig, cam: Cam) -> None:
+    """One run, whose files touch, with every picture in them."""
+    files = rig.segments(cam)
+    assert len({file.run_id for file in files}) == 1
+    assert all(later.started_ms == earlier.ended_ms for earlier, later in pairwise(files))
+    assert set(steps_of(list(rig.pictures(cam)), FRAMES)) == {1}
+
+
+def test_a_killed_worker_costs_nothing_because_the_next_one_adopts(rig: Rig) -> None:
+    worker = rig.start()
+    cams = [rig.add("t1", number) for number in (301, 302, 303)]
+    rig.wait_live(*cams)
+    pids = {cam: rig.pid(cam) for cam in cams}
+    before = len(rig.wait_closed(cams[0]))
+    worker.kill()
+    time.sleep(6)  # files are closed while nobody looks
+    fences = [rig.stream(cam).fence for cam in cams]
+    began = time.monotonic()
+    rig.start()
+    for cam, fence in zip(cams, fences, strict=True):
+        wait_until(lambda cam=cam, fence=fence: rig.stream(cam).fence > fence, 5, "the adoption")
+    assert time.monotonic() - began < 4
+    for cam in cams:
+        rig.wait_closed(cam, before + 3)
+        assert rig.pid(cam) == pids[cam]
+        assert_nothing_is_lost(rig, cam)
+    assert len(rig.captures()) == 3
+
+
+def test_a_hand_over_costs_nothing_and_keeps_the_streams_for_this_node(rig: Rig) -> None:
+    worker = rig.start()
+    cam = rig.add("t1", 304)
+    rig.wait_live(cam)
+    pid = rig.pid(cam)
+    rig.wait_closed(cam)
+    assert worker.stop(signal.SIGUSR1, timeout=10) == 0
+    row = rig.stream(cam)
+    assert row.reserved_until_ms > time.time() * 1000 + 20_000
+    assert row.state == "live"
+    rig.start()
+    wait_until(lambda: rig.stream(cam).fence > row.fence, 5, "the adoption")
+    rig.wait_closed(cam, 4)
+    assert rig.pid(cam) == pid
+    assert_nothing_is_lost(rig, cam)
+
+
+def test_a_stop_ends_every_capture_and_gives_its_last_file_a_row(rig: Rig) -> None:
+    worker = rig.start()
+    cams = [rig.add("t1", number) for number in (305, 306)]
+    rig.wait_live(*cams)
+    time.sleep(2)
+    began = time.time()
+    worker.stop(timeout=10)
+    assert time.time() - began < 5
+    assert rig.captures() == []
+    for cam in cams:
+        row = rig.stream(cam)
+        assert (row.state, row.cause, row.owner_worker) == ("offline", "worker_down", None)
+        assert rig.segments(cam)[-1].ended_ms > began * 1000 - 1000
+        assert rig.runs(cam)[-1].ended_cause == "worker_down"
+    rig.start()
+    rig.wait_live(*cams)
+    wait_until(lambda: len(rig.runs(cams[0])) == 2, 15, "the next run's first file")
+    gap = wait_until(lambda: rig.gaps(cams[0])[1:], 10, "the gap")[0]
+    assert gap.cause == "worker_down"
+    assert gap.ended_ms - gap.started_ms < 6000
+
+
+def test_two_workers_never_capture_a_camera_twice(rig: Rig) -> None:
+    first = rig.start()
+    cams = [rig.add("t1", number) for number in range(307, 311)]
+    rig.wait_live(*cams)
+    second = rig.start()
+    try:
+        time.sleep(4)
+        assert len(rig.captures()) == len(cams)
+        owners = {rig.stream(cam).owner_worker for cam in cams}
+        assert len(owners) == 1
+        assert len(rig.runs(cams[0])) <= 1
+        # The rows of a killed worker are taken by the one that lives, with its processes.
+        pids = {rig.pid(cam) for cam in cams}
+        first.kill()
+        wait_until(lambda: not owners & {rig.stream(cam).owner_worker for cam in cams}, 10, "the adoption")
+        assert {rig.pid(cam) for cam in cams} == pids
+    finally:
+        second.close()
+
+
+def test_another_node_takes_over_after_the_lease_and_the_old_one_lets_go(rig: Rig, tmp_path: Path) -> None:
+    worker = rig.start()
+    cam = rig.add("t1", 311)
+    rig.wait_live(cam)
+    fence = rig.stream(cam).fence
+    worker.kill()  # its ffmpeg goes on, as on a machine that only lost its network
+    killed_at = time.monotonic()
+    folder = tmp_path / "other"
+    folder.mkdir()
+    other = Rig(replace(rig.config, data_dir=folder, media_dir=folder / "media"), rig.farm)
+    try:
+        other.start()
+        wait_until(lambda: rig.stream(cam).fence > fence, 25, "the takeover")
+        assert 10 < time.monotonic() - killed_at < 20
+        rig.wait_live(cam)
+        assert len(rig.captures()) == len(other.captures()) == 1
+        rig.start()
+        wait_until(lambda: not rig.captures(), 15, "the old node to end its capture")
+        assert len(other.captures()) == 1
+        assert ("offline", "worker_down") in rig.history(cam)
+    finally:
+        other.close()
+
+
+def test_captures_do_not_need_redis(rig: Rig) -> None:
+    worker = rig.start()
+    cam = rig.add("t1", 312)
+    rig.wait_live(cam)
+    pid = rig.pid(cam)
+    rig.redis.kill()
+    other = rig.add("t1", 313)  # nobody can deliver its job: the worker claims it by itself
+    rig.wait_live(other)
+    rig.redis.start()
+    rig.redis.client().flushall()
+    ids = {f"capture_{each.stream_id}" for each in (cam, other)}
+    wait_until(lambda: jobs_shown(rig) == ids, 25, "both captures to be shown as jobs again")
+    rig.redis.freeze()
+    third = rig.add("t1", 314)
+    rig.wait_live(third)
+    rig.redis.thaw()
+    assert rig.pid(cam) == pid
+    assert_nothing_is_lost(rig, cam)
+    worker.stop(timeout=10)
+
+
+def jobs_shown(rig: Rig) -> set[str]:
+    """What RQ's dashboard lists as started."""
+    from rq.registry import StartedJobRegistry
+
+    from cctv import queue
+
+    with rig.app.app_context():
+        registry = StartedJobRegistry(queue=queue.queue(queue.CAPTURE))
+        return set(registry.get_job_ids(cleanup=False))
+
+
+def test_captures_go_on_without_the_database_and_are_indexed_once_afterwards(postgres_rig: Rig) -> None:
+    rig = postgres_rig
+    rig.start()
+    cam = rig.add("t1", 315)
+    rig.wait_live(cam)
+    rig.wait_closed(cam)
+    first = rig.pid(cam)
+    rig.postgres.kill()
+    time.sleep(6)
+    os.kill(first, signal.SIGKILL)
+    second = rig.pid(cam, other_than=first)  # it is even started again
+    time.sleep(6)
+    rig.postgres.start()
+    files = rig.wait_closed(cam, 4)
+    wait_until(lambda: len(rig.runs(cam)) == 2, 15, "the second run")
+    assert rig.pid(cam) == second
+    assert len({(file.run_id, file.number) for file in files}) == len(files)
+    wait_until(lambda: ("offline", "killed") in rig.history(cam), 5, "what happened meanwhile")
+    assert rig.stream(cam).state == "live"
+
+
+def test_a_worker_that_starts_without_a_database_adopts_what_runs(postgres_rig: Rig) -> None:
+    rig = postgres_rig
+    worker = rig.start()
+    cam = rig.add("t1", 316)
+    rig.wait_live(cam)
+    pid = rig.pid(cam)
+    rig.wait_closed(cam)
+    rig.postgres.kill()
+    worker.kill()
+    worker = rig.start()
+    wait_until(lambda: "goes on in run" in worker.log.read_text(), 15, "the adoption")
+    time.sleep(5)
+    rig.postgres.start()
+    wait_until(lambda: rig.stream(cam).fence == 2, 10, "the claim")
+    rig.wait_closed(cam, 4)
+    assert rig.pid(cam) == pid
+    assert rig.stream(cam).state == "live"
+    assert_nothing_is_lost(rig, cam)
+
+
+def test_a_locked_database_holds_up_nothing_but_the_index(rig: Rig) -> None:
+    rig.start()
+    cam = rig.add("t1", 320)
+    rig.wait_live(cam)
+    rig.wait_closed(cam)
+    pid = rig.pid(cam)
+    with closing(sqlite3.connect(rig.config.data_dir / "cctv.db", isolation_level=None)) as locker:
+        locker.execute("BEGIN EXCLUSIVE")
+        time.sleep(8)
+        locker.execute("ROLLBACK")
+    rig.wait_closed(cam, 4)
+    assert rig.pid(cam) == pid
+    assert_nothing_is_lost(rig, cam)
+
+
+def test_a_changed_address_is_captured_at_once_and_a_switched_off_camera_is_not(rig: Rig) -> None:
+    from cctv.extensions import begin_writing
+    from cctv.models import Stream
+
+    rig.start()
+    cam = rig.add("t1", 317)
+    rig.wait_live(cam)
+    with rig.rows() as session:
+        begin_writing()
+        stream = session.get_one(Stream, cam.stream_id)
+        stream.url, stream.revision = rig.farm.url("t1w", 317), stream.revision + 1
+        session.commit()
+    wait_until(lambda: rig.stream(cam).width == 480, 10, "the new picture")
+    rig.disable(cam)
+    rig.wait_state(cam, "off", "disabled", timeout=5)
+    assert rig.captures() == []
+
+
+def test_the_disk_being_absent_stops_writing_until_it_is_back(rig: Rig) -> None:
+    rig.start()
+    cam = rig.add("t1", 318)
+    rig.wait_live(cam)
+    marker = rig.config.media_dir / ".cctv-volume"
+    text = marker.read_text()
+    marker.unlink()
+    os.kill(rig.pid(cam), signal.SIGKILL)
+    rig.wait_state(cam, "storage", "volume_missing")
+    assert rig.captures() == []
+    marker.write_text(text)
+    rig.wait_live(cam)
+
+
+def test_an_on_demand_stream_is_made_only_while_somebody_watches(rig: Rig) -> None:
+    from cctv.models import Stream, StreamKind
+    from cctv.services import captures
+
+    rig.start()
+    cam = rig.add("t1", 319)
+    rig.wait_live(cam)
+    with rig.rows() as session:
+        derived = session.query(Stream).filter_by(camera_id=cam.camera_id, kind=StreamKind.P360).one().id
+    small = replace(cam, stream_id=derived)
+    with rig.rows():
+        assert captures.start_on_demand(derived)
+    rig.wait_live(small, timeout=10)
+    assert len(rig.captures(cam)) == 2
+    files = rig.wait_closed(small, 1)
+    assert abs(files[0].started_ms - time.time() * 1000) < 15_000
+    with rig.app.app_context():
+        from cctv import queue
+
+        queue.redis_connection().delete(captures.watch_key(derived))
+    rig.wait_state(small, "off", timeout=10)
+    assert len(rig.captures(cam)) == 1
