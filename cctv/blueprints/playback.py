@@ -58,8 +58,7 @@ def show() -> Response:
     now = clock.now_ms()
     moment = clock.parse_typed(request.args.get("t", ""), near_ms=now, zone=zone)
     at_ms = min(moment if moment is not None else now - 30_000, now)
-    zoom = request.args.get("z", "")
-    window = _window(at_ms, zoom if zoom in ZOOMS else "24h")
+    window = _window(at_ms, _zoom(chosen, at_ms))
     day = clock.site_day(at_ms, zone)
     return _htmx.render(
         "playback/show.html",
@@ -130,6 +129,17 @@ def _chosen(cameras: list[Camera]) -> list[Camera]:
     by_id = {str(camera.id): camera for camera in cameras}
     chosen = [by_id[part] for part in dict.fromkeys(wanted) if part in by_id]
     return (chosen or cameras[:1])[:_MOST_CAMERAS]
+
+
+def _zoom(cameras: list[Camera], at_ms: int) -> str:
+    """The zoom that was asked for; else the day, or the last hour while there is hardly more footage."""
+    asked = request.args.get("z", "")
+    if asked in ZOOMS:
+        return asked
+    is_young = cameras and all(
+        timeline.previous_recorded(camera.id, at_ms - ZOOMS["1h"]) is None for camera in cameras
+    )
+    return "1h" if is_young else "24h"
 
 
 def _window(at_ms: int, zoom: str) -> Window:
