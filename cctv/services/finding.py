@@ -213,7 +213,12 @@ def _columns() -> Select:
 
 
 def _from_row(row: Row) -> FoundSegment:
-    return FoundSegment(*row, False, row.started_ms, row.ended_ms)
+    return FoundSegment(
+        *row,
+        is_open=False,
+        from_ms=row.started_ms,
+        to_ms=row.ended_ms,  # type: ignore[misc]
+    )
 
 
 def _scanned(camera_id: int, kind: str) -> list[FoundSegment]:

@@ -72,10 +72,10 @@ def causes_of(holes: Mapping[int, list[Interval]], *, at_ms: int) -> dict[int, l
     start = min(group[0][0] for group in asked.values())
     end = max(group[-1][1] for group in asked.values())
     states = _states([context.stream_id for context in contexts.values()], start, end)
-    booted_ms = _booted_ms()
+    started_ms = booted_ms()
     divided = {
         camera_id: [
-            _divide(hole, states[contexts[camera_id].stream_id], contexts[camera_id], at_ms, booted_ms)
+            _divide(hole, states[contexts[camera_id].stream_id], contexts[camera_id], at_ms, started_ms)
             for hole in group
         ]
         for camera_id, group in asked.items()
@@ -155,6 +155,8 @@ def _from_state(change: StateChange, start: int, end: int, context: _Context, bo
         )
     if change.state == StreamState.CONNECTING:
         return _Piece(start, end, None if change.cause == "starting" else change.cause)
+    if change.cause == "worker_down":
+        return _Piece(start, end, _absence(start, end, context, booted_ms))
     return _Piece(start, end, change.cause or _BY_STATE.get(StreamState(change.state), "unknown"))
 
 
@@ -215,7 +217,7 @@ def _finish(pieces: list[_Piece], runs: list[tuple[int, str | None]]) -> list[Ex
     return result
 
 
-def _booted_ms() -> int:
+def booted_ms() -> int:
     """When this machine started, epoch milliseconds (proc(5), btime); 0 where that is not told."""
     try:
         lines = Path("/proc/stat").read_text().splitlines()

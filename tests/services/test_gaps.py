@@ -95,7 +95,7 @@ def test_a_silent_live_stream_means_that_nobody_watched() -> None:
 
 @each_database
 def test_a_machine_that_started_inside_the_hole_was_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gap_causes, "_booted_ms", lambda: T0 + 8 * MINUTE)
+    monkeypatch.setattr(gap_causes, "booted_ms", lambda: T0 + 8 * MINUTE)
     camera = make_camera()
     index_spans(camera, [(T0, T0 + MINUTE), (T0 + 9 * MINUTE, T0 + 10 * MINUTE)])
     add_state(camera, StreamState.LIVE, T0, T0 + 9 * MINUTE)
