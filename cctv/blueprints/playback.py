@@ -146,8 +146,10 @@ def _window(at_ms: int, zoom: str) -> Window:
     if zoom == "24h":
         zone = settings.zone()
         return Window(*clock.day_bounds_ms(clock.site_day(at_ms, zone), zone))
-    half = ZOOMS[zoom] // 2
-    return Window(at_ms - half, at_ms + half)
+    span = ZOOMS[zoom]
+    # Centred, but the future is not worth half of the width.
+    end_ms = min(at_ms + span // 2, clock.now_ms() + span // 20)
+    return Window(end_ms - span, end_ms)
 
 
 def _lanes(cameras: list[Camera], window: Window) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Recorded {
     this.from = ms - LEAD_MS;
     this.to = ms + WINDOW_MS;
     const url = `${this.tile.dataset.base}playlist.m3u8?from=${Math.floor(this.from)}&to=${Math.floor(this.to)}`;
-    const hls = new Hls({ startPosition: 0, maxBufferLength: 20, backBufferLength: 30, liveSyncDurationCount: 1, liveMaxLatencyDurationCount: Infinity, enableWorker: true });
+    const hls = new Hls({ autoStartLoad: false, maxBufferLength: 20, backBufferLength: 30, liveSyncDurationCount: 1, liveMaxLatencyDurationCount: Infinity, enableWorker: true });
     this.hls = hls;
     return new Promise((resolve) => {
       const finish = (isThere) => {
@@ -82,19 +82,13 @@ class Recorded {
       hls.once(Hls.Events.LEVEL_LOADED, () => {
         const position = this.positionOf(this.target);
         if (!position) return finish(false);
-        this.startAt(hls, position.at);
+        hls.startLoad(position.at);
         finish(true);
       });
       hls.on(Hls.Events.ERROR, (_event, problem) => this.onError(Hls, hls, problem, finish));
       hls.loadSource(url);
       hls.attachMedia(this.video);
     });
-  }
-
-  startAt(hls, seconds) {
-    hls.stopLoad();
-    hls.startLoad(seconds);
-    this.video.currentTime = seconds;
   }
 
   onError(Hls, hls, problem, finish) {
