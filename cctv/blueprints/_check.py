@@ -6,6 +6,7 @@ Used beside the camera form and on the diagnose page; starts nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Response
 
@@ -16,6 +17,17 @@ from cctv.services import probes
 
 # State of a step -> the mark in front of it.
 _MARKS = {"ok": "ok", "warn": "warn", "bad": "bad", "skipped": "off"}
+# What a step looks at, for the ones that were not reached.
+_STEPS = {
+    "address": "Address",
+    "tcp": "Connection",
+    "rtsp": "RTSP",
+    "login": "Login",
+    "path": "Stream path",
+    "format": "Video format",
+    "keyframes": "Full pictures",
+    "sound": "Sound",
+}
 _UNDER_WAY = {"queued", "running"}
 
 
@@ -39,7 +51,7 @@ def answer(probe: Probe) -> Response:
         warnings=[causes.get(code).told(**probes.facts(probe)) for code in probe.result.get("warnings", ())],
         camera=probe.camera,
         verdict=_verdict(probe),
-        rows=[(_MARKS.get(step.get("state", ""), "off"), step.get("text", "")) for step in probe.steps],
+        rows=[_row(step) for step in probe.steps],
         is_over=probe.state not in _UNDER_WAY,
         has_picture=picture.exists(),
         has_clip=picture.with_suffix(".mp4").exists(),
@@ -59,6 +71,14 @@ def refusal(sentence: str, camera: Camera | None) -> Response:
         rows=[],
         is_over=True,
     )
+
+
+def _row(step: dict[str, Any]) -> tuple[str, str]:
+    """(mark, words) of a step: "Login – not checked", "Port 554 is open"."""
+    state, text = step.get("state", ""), step.get("text", "")
+    if state == "skipped":
+        text = f"{_STEPS.get(step.get('code', ''), 'Step')} – {text}"
+    return _MARKS.get(state, "off"), text[:1].upper() + text[1:]
 
 
 def _verdict(probe: Probe) -> Verdict | None:

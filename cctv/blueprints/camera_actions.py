@@ -15,7 +15,7 @@ from cctv.blueprints.auth import local_path
 from cctv.clock import now_ms
 from cctv.errors import Conflict
 from cctv.models import Camera, Recording
-from cctv.services import access, cameras, recordings
+from cctv.services import access, cameras, recordings, snapshots
 from cctv.services.access import Action
 
 blueprint = Blueprint("camera_actions", __name__, url_prefix="/cameras/<int:camera_id>")
@@ -62,11 +62,12 @@ def record_stop(camera_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/snapshot")
 def snapshot(camera_id: int) -> ResponseReturnValue:
-    """Keep the newest picture as a file."""
+    """The newest picture in full size, offered as a file."""
     camera = _camera(camera_id, Action.SNAPSHOT)
-    href = f"/cameras/{camera.id}/still.jpg?t={now_ms()}&size=full"
+    taken_ms = snapshots.newest(camera.id).taken_ms
+    href = url_for("stills.still", camera_id=camera.id, t=taken_ms, size="full", download=1)
     return _answer(
-        camera, f"Snapshot of {camera.name} at {clock(now_ms())}.", [{"label": "Open", "href": href}]
+        camera, f"Snapshot of {camera.name} at {clock(taken_ms)}.", [{"label": "Download", "href": href}]
     )
 
 

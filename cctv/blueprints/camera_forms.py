@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, IntegerField, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Length, Optional
 
 from cctv.media import addresses
@@ -38,7 +39,7 @@ class CameraEditor(FlaskForm):
     url = StringField("Address or link", [Length(max=500)])
     make = SelectField(
         "Make",
-        choices=[("", "Choose to fill the path"), *((m.key, m.name) for m in MAKES)],
+        choices=[SelectChoice("", "Choose to fill the path"), *(SelectChoice(m.key, m.name) for m in MAKES)],
         validate_choice=False,
     )
     username = StringField("User name", [Length(max=128)])
@@ -46,7 +47,9 @@ class CameraEditor(FlaskForm):
     name = StringField("Name", [Length(max=200)])
     number = _WholeNumber("Number on the wall", [Optional()])
     sub_url = StringField("Small stream (optional)", [Length(max=500)])
-    recording_mode = SelectField("Record", choices=[(mode.value, words) for mode, words in _MODES.items()])
+    recording_mode = SelectField(
+        "Record", choices=[SelectChoice(mode.value, words) for mode, words in _MODES.items()]
+    )
     pre_roll_seconds = _WholeNumber("Seconds kept before a press on Record", [Optional()])
     keep_anyway = BooleanField("Keep the new address or login without a check")
     probe = HiddenField()

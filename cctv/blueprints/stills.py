@@ -5,12 +5,14 @@ For `<img>`: the session cookie decides, there is no token in these addresses.
 
 from __future__ import annotations
 
+import re
+
 from flask import Blueprint, Response, request
 from flask_login import current_user, login_required
 
 from cctv.clock import from_ms, now_ms
 from cctv.errors import Invalid
-from cctv.services import access, snapshots
+from cctv.services import access, cameras, settings, snapshots
 from cctv.services.access import Action
 from cctv.services.snapshots import PREVIEW_WIDTH, TILE_WIDTH, Picture
 
@@ -39,8 +41,20 @@ def still(camera_id: int) -> Response:
     if _is_full():
         access.authorise(current_user, camera_id, Action.SNAPSHOT)
     picture = snapshots.at(camera_id, at_ms, width=None if _is_full() else PREVIEW_WIDTH)
+    if request.args.get("download"):
+        return _as_file(_jpeg(picture, "private, no-store"), camera_id, at_ms)
     is_settled = at_ms < now_ms() - _SETTLED_MS
     return _jpeg(picture, _FOR_A_DAY if is_settled else "private, no-store")
+
+
+def _as_file(response: Response, camera_id: int, at_ms: int) -> Response:
+    """Named after camera and site time: Front-gate_2026-11-22_14-51-58.jpg."""
+    name = (
+        re.sub(r"[^A-Za-z0-9]+", "-", cameras.get_camera(camera_id).name).strip("-") or f"camera-{camera_id}"
+    )
+    taken = from_ms(at_ms).astimezone(settings.zone())
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}_{taken:%Y-%m-%d_%H-%M-%S}.jpg"'
+    return response
 
 
 def _is_full() -> bool:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from cctv import causes
-from cctv.clock import now_ms
+from cctv.clock import now_ms, to_ms
 from cctv.extensions import db
 from cctv.models import Camera, Node, Recording, RecordingKind, RecordingMode, Stream, StreamState
 from cctv.services import nodes
 
 OWNER_SILENT_AFTER_MS = 15_000
+TAKEN_UP_WITHIN_MS = 20_000  # a camera that was just added or turned on is connecting, not unknown
 
 # Shape and word of each state (UX: status is shape + word + colour).
 ICONS = {
@@ -67,7 +68,12 @@ def of_cameras(cameras: list[Camera]) -> dict[int, CameraStatus]:
     """Status by camera id; one query for all manual recordings, whatever the number of cameras."""
     now = now_ms()
     manual = _running_manual_recordings([camera.id for camera in cameras], now)
-    return {camera.id: _status(camera, manual.get(camera.id), now) for camera in cameras}
+    is_any_silent = any(camera.main.renewed_ms < now - OWNER_SILENT_AFTER_MS for camera in cameras)
+    is_capturing = not is_any_silent or nodes.is_capturing(now)  # asked once, whatever the number of cameras
+    return {
+        camera.id: _status(camera, manual.get(camera.id), now, is_capturing=is_capturing)
+        for camera in cameras
+    }
 
 
 def of_camera(camera: Camera) -> CameraStatus:
@@ -80,12 +86,13 @@ def storage_troubles() -> list[Node]:
     return list(db.session.scalars(select(Node).where(Node.storage_state != "ok")))
 
 
-def _status(camera: Camera, manual: Recording | None, now: int) -> CameraStatus:
+def _status(camera: Camera, manual: Recording | None, now: int, *, is_capturing: bool) -> CameraStatus:
     stream = camera.main
-    state, cause, since = _state(camera, stream, now)
+    state, cause, since = _state(camera, stream, now, is_capturing=is_capturing)
     headline, body = _reason(camera, cause)
-    is_capturing = state in {"live", "frozen"}
-    is_recording = is_capturing and (camera.recording_mode == RecordingMode.CONTINUOUS or manual is not None)
+    is_recording = state in {"live", "frozen"} and (
+        camera.recording_mode == RecordingMode.CONTINUOUS or manual is not None
+    )
     return CameraStatus(
         camera_id=camera.id,
         state=state,
@@ -102,15 +109,16 @@ def _status(camera: Camera, manual: Recording | None, now: int) -> CameraStatus:
     )
 
 
-def _state(camera: Camera, stream: Stream, now: int) -> tuple[str, str | None, int]:
+def _state(camera: Camera, stream: Stream, now: int, *, is_capturing: bool) -> tuple[str, str | None, int]:
     if not camera.is_enabled:
-        since = int(camera.switched_at.timestamp() * 1000) if camera.switched_at else stream.state_since_ms
+        since = to_ms(camera.switched_at) if camera.switched_at else stream.state_since_ms
         return "off", None, since
     is_silent = stream.renewed_ms < now - OWNER_SILENT_AFTER_MS
-    if is_silent and stream.state != StreamState.CONNECTING:
+    switched_ms = to_ms(camera.switched_at or camera.created_at)
+    if is_silent and is_capturing and switched_ms > now - TAKEN_UP_WITHIN_MS:
+        return "connecting", "starting", switched_ms
+    if is_silent and (stream.state != StreamState.CONNECTING or not is_capturing):
         return "unknown", "worker_down", max(stream.renewed_ms, stream.state_since_ms)
-    if is_silent and not nodes.is_capturing(now):
-        return "unknown", "worker_down", stream.state_since_ms
     return stream.state, stream.cause, stream.state_since_ms
 
 

@@ -10,7 +10,15 @@ from flask.testing import FlaskClient
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Camera, Role
-from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_camera, add_person, change
+from tests.blueprints.camera_rows import (
+    HTML,
+    HTMX,
+    QueryCount,
+    add_camera,
+    add_person,
+    change,
+    tell_node_figures,
+)
 from tests.fixtures.application import sign_in
 
 
@@ -149,6 +157,21 @@ class TestOneCamera:
         for path in ("/", "/wall", "/cameras", f"/cameras/{camera_id}", f"/cameras/{camera_id}/edit"):
             assert "<script>alert" not in signed_in.get(path, headers=HTML).text
 
+    def test_a_camera_that_was_just_turned_on_is_connecting(self, app: Flask, signed_in: FlaskClient) -> None:
+        camera_id = add_camera(app)
+        tell_node_figures(app)
+        change(app, camera_id, renewed_ms=0)
+        assert "Connecting" in signed_in.get(f"/cameras/{camera_id}", headers=HTML).text
+
+    def test_without_a_capture_worker_nothing_is_called_live(
+        self, app: Flask, signed_in: FlaskClient
+    ) -> None:
+        camera_id = add_camera(app)
+        change(app, camera_id, renewed_ms=0)
+        body = signed_in.get(f"/cameras/{camera_id}", headers=HTML).text
+        assert "No capture worker is running" in body
+        assert 'data-server="unknown"' in body
+
 
 class TestPresses:
     def test_off_and_on_with_undo(self, app: Flask, signed_in: FlaskClient) -> None:
@@ -185,7 +208,7 @@ class TestPresses:
         self, app: Flask, signed_in: FlaskClient
     ) -> None:
         camera_id = add_camera(app)
-        for press in ("record/start", "record/extend", "record/stop", "snapshot", "disable", "enable"):
+        for press in ("record/start", "record/extend", "record/stop", "disable", "enable"):
             answer = signed_in.post(f"/cameras/{camera_id}/{press}", headers=HTML)
             assert (answer.status_code, answer.location) == (303, f"/cameras/{camera_id}"), press
 

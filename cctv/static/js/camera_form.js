@@ -47,9 +47,8 @@ function say(name, words) {
 function showCheck(check) {
   if (!check || check.getAttribute("aria-busy") === "true") return;
   for (const name of ["url", "username", "password"]) say(name, "");
-  const verdict = check.querySelector(".note strong, .note > div")?.textContent.trim() || "";
   const isBad = check.dataset.state === "failed";
-  if (isBad && check.dataset.field) say(check.dataset.field, `${verdict}.`);
+  if (isBad && check.dataset.field) say(check.dataset.field, check.dataset.says);
   markWrong();
   if (check.dataset.state === "done") {
     label("Save camera");

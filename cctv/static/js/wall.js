@@ -2,6 +2,7 @@
 // Serves the wall and the page of one camera; pictures themselves are player.js.
 
 import * as player from "./player.js";
+import { watchPresses } from "./presses.js";
 
 const PHONE = matchMedia("(max-width: 767px)");
 const MOST_ON_PHONE = 4;
@@ -200,6 +201,7 @@ function seekHour(event) {
   location.href = `/playback?cams=${camera}&t=${at}&z=1h`;
 }
 
+watchPresses();
 for (const tile of tiles) watcher.observe(tile);
 for (const node of document.querySelectorAll("[data-pick], [data-sound], [data-full], [data-mute-all], [data-columns]")) node.hidden = false;
 document.addEventListener("click", onClick);

@@ -1,0 +1,14 @@
+// The list of cameras: renaming in place starts with the whole name selected, Esc keeps the old one.
+
+import { watchPresses } from "./presses.js";
+
+watchPresses();
+document.body.addEventListener("htmx:afterSettle", () => {
+  const field = document.querySelector(".name-form input[name=name]");
+  if (field && document.activeElement !== field) field.focus();
+  if (field && !field.dataset.isTaken) field.select();
+  if (field) field.dataset.isTaken = "yes";
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") event.target.closest?.(".name-form")?.querySelector("[data-escape]").click();
+});
