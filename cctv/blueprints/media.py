@@ -20,12 +20,13 @@ from werkzeug.wsgi import FileWrapper
 
 from cctv import config
 from cctv.errors import Invalid, NotFound, Unavailable
+from cctv.extensions import db
 from cctv.live import direct, low_latency, window
 from cctv.live.recent import Recent
 from cctv.live.tail import tails
 from cctv.live.watch import Seats
 from cctv.media import playlists
-from cctv.services import access, viewing
+from cctv.services import access, playback, viewing
 from cctv.services.access import Action
 from cctv.services.viewing import WatchedStream
 from cctv.storage import paths
@@ -157,6 +158,19 @@ def part(token: str, camera_id: int, kind: str, run_key: str, number: int, offse
     return _bytes(lambda: run.growing.read_range(piece.number, fragment.offset, fragment.size))
 
 
+@blueprint.get("/play/playlist.m3u8")
+def recorded(token: str, camera_id: int) -> Response:
+    """The recorded footage of [`from`, `to`), epoch milliseconds."""
+    access.open_media_token(token, camera_id, Action.PLAYBACK)
+    start_ms, end_ms = _number("from", 16), _number("to", 16)
+    if start_ms is None or end_ms is None or end_ms <= start_ms:
+        raise Invalid({"to": "Give from and to in milliseconds."})
+    try:
+        return _playlist(playback.playlist(camera_id, start_ms, end_ms).text)
+    finally:
+        db.session.remove()
+
+
 @blueprint.get("/play/<run:run_key>/<int:number>.mp4")
 def stored(token: str, camera_id: int, run_key: str, number: int) -> Response:
     """A stored file by byte ranges; one that still grows as far as it is now."""
@@ -228,11 +242,11 @@ def _playlist(text: str) -> Response:
     return Response(text, content_type=PLAYLIST_TYPE, headers={"Cache-Control": "private, no-store"})
 
 
-def _number(name: str) -> int | None:
+def _number(name: str, digits: int = 12) -> int | None:
     text = request.args.get(name)
     if text is None:
         return None
-    if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII):
+    if not re.fullmatch(rf"[0-9]{{1,{digits}}}", text, re.ASCII):
         raise Invalid({name: "This is not a number."})
     return int(text)
 

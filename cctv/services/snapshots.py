@@ -14,7 +14,7 @@ from threading import BoundedSemaphore, Lock
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
-from cctv import config, intervals
+from cctv import config
 from cctv.clock import now_ms
 from cctv.errors import NotFound, Unavailable
 from cctv.extensions import db
@@ -24,7 +24,7 @@ from cctv.media.boxes import NotMedia, read_init, scan
 from cctv.media.clip import still as decode
 from cctv.models import Segment, SegmentState, Stream
 from cctv.models.segment import unpack_gops
-from cctv.services import finding, wanted
+from cctv.services import finding, playback
 from cctv.storage import paths
 
 PREVIEW_WIDTH = 192
@@ -64,18 +64,24 @@ def at(camera_id: int, at_ms: int, *, width: int | None = None) -> Picture:
         NotFound: nothing was recorded then, or nobody keeps it.
         Unavailable: too many pictures are being made just now.
     """
-    is_recent = at_ms > now_ms() - _RING_MS
-    found = finding.find_segments(camera_id, at_ms - _BEFORE_MS, at_ms + 1, ring=is_recent)
-    if not is_recent and not intervals.total_ms(wanted.wanted(camera_id, at_ms, at_ms + 1)):
-        raise NotFound("Nothing was recorded at this moment.")
-    segment = next((one for one in reversed(found) if one.from_ms <= at_ms), None)
-    if segment is None or (at_ms >= segment.to_ms and not is_recent):
-        raise NotFound("Nothing was recorded at this moment.")
-    ticks = segment.ticks_at(at_ms) - segment.start_ticks
-    offset, key_ticks = _key_before(segment.list_gops(), ticks)
+    if at_ms < now_ms() - _RING_MS:
+        key = playback.key_frame_at(camera_id, at_ms)
+        found = (key.run_key, key.number, key.offset, key.at_ms)
+    else:
+        found = _just_now(camera_id, at_ms)
     db.session.remove()
-    content = _key_frame(camera_id, segment.run_key, segment.number, offset)
-    return Picture(_decode(content, width), segment.ms_at(segment.start_ticks + key_ticks))
+    run_key, number, offset, taken_ms = found
+    return Picture(_decode(_key_frame(camera_id, run_key, number, offset), width), taken_ms)
+
+
+def _just_now(camera_id: int, at_ms: int) -> tuple[str, int, int, int]:
+    """(run key, file number, offset, true time) of the key frame at a moment of the ring, recorded or not."""
+    found = finding.find_segments(camera_id, at_ms - _BEFORE_MS, at_ms + 1, ring=True)
+    segment = next((one for one in reversed(found) if one.from_ms <= at_ms), None)
+    if segment is None:
+        raise NotFound("There is no footage of this moment.")
+    offset, ticks = _key_before(segment.list_gops(), segment.ticks_at(at_ms) - segment.start_ticks)
+    return segment.run_key, segment.number, offset, segment.ms_at(segment.start_ticks + ticks)
 
 
 _Key = tuple[Path, int, int | None]

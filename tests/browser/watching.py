@@ -15,7 +15,7 @@ from playwright.sync_api import Page, Route
 
 from cctv.blueprints.headers import CONTENT_SECURITY_POLICY
 from cctv.demo import barcode
-from cctv.demo.profiles import PROFILES
+from cctv.demo.profiles import PROFILES, Profile
 
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Player</title></head><body>
 <div data-tile><div class="player" data-player data-base="{base}" data-quality="{quality}" data-mode="{mode}"
@@ -110,13 +110,22 @@ def first_picture_seconds(page: Page, *, timeout_seconds: float = 15) -> float:
 
 def watch(page: Page, profile: str, *, camera: int, seconds: float) -> Watched:
     """Look at what is shown for some seconds from now on."""
-    page.evaluate("window.shown = []; window.waits = []")
+    return watch_all([page], profile, camera=camera, seconds=seconds)[0]
+
+
+def watch_all(pages: list[Page], profile: str, *, camera: int, seconds: float) -> list[Watched]:
+    """Look at several pages in the same seconds."""
+    for page in pages:
+        page.evaluate("window.shown = []; window.waits = []")
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
-        page.wait_for_timeout(min(left, 1.0) * 1000)
+        pages[0].wait_for_timeout(min(left, 1.0) * 1000)
+    return [_seen(page, PROFILES[profile], camera) for page in pages]
+
+
+def _seen(page: Page, facts: Profile, camera: int) -> Watched:
     shown: list[tuple[int, int | None]] = page.evaluate("window.shown")
     waits: list[float] = page.evaluate("window.waits")
-    facts = PROFILES[profile]
     readable = [(at / 1000, number) for at, number in shown if number is not None]
     numbers = [number for _, number in readable]
     return Watched(
