@@ -19,6 +19,7 @@ from flask import Flask
 from cctv.capture import attempt as attempts
 from cctv.capture import derived, process
 from cctv.capture.attempt import Attempt, CannotStart, Place
+from cctv.capture.housekeeper import Housekeeper
 from cctv.capture.indexer import Indexer
 from cctv.capture.keeper import Keeper, Phase
 from cctv.capture.patience import Patience
@@ -61,6 +62,7 @@ class CaptureNode:
         self.rounds = Rounds(clock_step=self.patience.clock_step, on_clock_step=self._clock_stepped)
         self.indexer = Indexer(app, config.media_dir, on_disk_error=self.volume.report)
         self.syncer = Syncer(app, config, self.open_files)
+        self.housekeeper = Housekeeper(app, trouble=self.storage_trouble)
         self._starters = ThreadPoolExecutor(_STARTERS, thread_name_prefix="start")
         self._next_start = 0.0
         self._start_lock = threading.Lock()
@@ -68,7 +70,7 @@ class CaptureNode:
     def start(self) -> None:
         """Begin to work; keepers come later."""
         self.volume.prepare()
-        for thread in (self.volume, self.rounds, self.indexer, self.syncer):
+        for thread in (self.volume, self.rounds, self.indexer, self.syncer, self.housekeeper):
             thread.start()
 
     # --- keepers -------------------------------------------------------------------------------------
