@@ -10,6 +10,15 @@ from cctv.errors import Conflict, Invalid
 from cctv.models import Role
 from cctv.services import users
 
+
+@pytest.fixture(autouse=True)
+def cheaper_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product's 12 rounds cost 250 ms of CPU a check; what is tested here does not depend on them."""
+    assert users._ROUNDS >= 12
+    monkeypatch.setattr(users, "_ROUNDS", 8)
+    users._nobody_hash.cache_clear()
+
+
 GOOD = {"password": "correct horse battery", "role": Role.SUPER_ADMIN}
 
 
