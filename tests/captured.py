@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from cctv.extensions import db
-from cctv.media.argv import capture_argv, source_list
+from cctv.media.argv import capture_argv
 from cctv.models import Camera, Stream, StreamState, User
 from cctv.services import access
 from cctv.services.access import Action
@@ -38,18 +38,13 @@ class GrowingCapture:
         self.key = paths.new_run_key(stream_id, int(time.time()))
         self.folder = paths.run_dir(media_dir, camera_id, self.key)
         self.folder.mkdir(parents=True)
-        source = paths.list_path(self.folder)
-        source.touch(mode=0o600)
-        source.write_text(source_list(url))
         epoch_ms = time.time_ns() // 1_000_000
         write_run(
             self.folder,
             RunFile(self.key, camera_id, stream_id, ordinal=ordinal, epoch_ms=epoch_ms),
             durable=False,
         )
-        argv = capture_argv(
-            source, self.folder, epoch_ms=epoch_ms, segment_seconds=segment_seconds, audio=audio
-        )
+        argv = capture_argv(url, self.folder, epoch_ms=epoch_ms, segment_seconds=segment_seconds, audio=audio)
         with paths.log_path(self.folder).open("ab") as log:
             self.child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 

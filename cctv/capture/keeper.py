@@ -249,8 +249,6 @@ class Keeper:
     def _wait_for_picture(self, now: float) -> None:
         assert self.attempt is not None and self.content is not None
         waited = now - self._began_at
-        if self.content.growing.size_bytes:
-            self.attempt.forget_address()  # the connection stands: ffmpeg has read the list
         if waited > self._patience.first_fragment:
             self.end("silent", now)
         elif waited > self._patience.tcp and self.attempt.port and not self._is_connected():
@@ -276,7 +274,6 @@ class Keeper:
         assert self.attempt is not None and self.content is not None
         init = self.content.growing.init
         assert init is not None
-        self.attempt.forget_address()
         sound = init.audio.codec if init.audio else None
         self.attempt.save(
             video_codec=init.video.codec,

@@ -28,6 +28,7 @@ from cctv.capture.syncer import Syncer
 from cctv.capture.volume import Volume
 from cctv.clock import now_ms
 from cctv.config import Config
+from cctv.media.signpost import Signpost
 from cctv.services import captures, nodes, sources
 from cctv.services.sources import Source
 from cctv.storage import paths
@@ -61,6 +62,7 @@ class CaptureNode:
         )
         self.rounds = Rounds(clock_step=self.patience.clock_step, on_clock_step=self._clock_stepped)
         self.indexer = Indexer(app, config.media_dir, on_disk_error=self.volume.report)
+        self.signpost = Signpost()
         self.syncer = Syncer(app, config, self.open_files)
         self.housekeeper = Housekeeper(app, trouble=self.storage_trouble)
         self._starters = ThreadPoolExecutor(_STARTERS, thread_name_prefix="start")
@@ -170,7 +172,14 @@ class CaptureNode:
             raise CannotStart("volume_missing", "the marker of the footage disk is not there")
         if source.is_derived:
             return derived.start(self.place, source, ordinal=ordinal, fence=fence)
-        return attempts.start(self.place, source, sources.networks(source), ordinal=ordinal, fence=fence)
+        return attempts.start(
+            self.place,
+            source,
+            sources.networks(source),
+            signpost=self.signpost,
+            ordinal=ordinal,
+            fence=fence,
+        )
 
     @staticmethod
     def _began(keeper: Keeper, attempt: Attempt) -> None:

@@ -1,6 +1,6 @@
 """Every command line of ffmpeg that the product runs, each flag with its reason; lists of arguments, never
-a shell. No name, address or password that a person typed may become an argument: sources come from a list
-file or stdin.
+a shell. No name, address or password that a person typed may become an argument: sources come from the
+signpost, a list file or stdin.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ SEGMENT_FORMAT = ":".join(
 def source_list(
     url_with_credentials: str, *, timeout_s: float = 60, full_analysis: bool = False, sound: bool = True
 ) -> str:
-    """The text of `source.ffconcat` (to be written with mode 600): the address and the options of its
-    connection.
+    """The text of a list file for one short look at a camera (to be written with mode 600): the
+    address and the options of its connection.
 
     The address stays out of the argument list, which every user of the machine can read (DECISIONS 11).
     ValueError for an address with line breaks or of another scheme.
@@ -55,24 +55,14 @@ def source_list(
     if any(ord(character) < 32 or ord(character) == 127 for character in url_with_credentials):
         raise ValueError("a control character in the address")
     quoted = url_with_credentials.replace("'", r"'\''")
-    lines = [
-        "ffconcat version 1.0",
-        f"file '{quoted}'",
-        "option rtsp_transport tcp",  # no lost packets, one connection, passes firewalls (FAULTS C18)
-        # Without it a silent camera holds ffmpeg for ever. It fires after twice the value and only as a
-        # backstop: the keeper's own watchdog is faster and knows why (DECISIONS 5).
-        f"option timeout {int(timeout_s * 1_000_000)}",
-        # Some cameras offer ONVIF metadata as a third track; do not set it up.
-        f"option allowed_media_types {'video+audio' if sound else 'video'}",
-    ]
-    if not full_analysis:
-        lines.append(f"option analyzeduration {QUICK_ANALYSIS_MICROSECONDS if sound else 1}")
-        lines.append("option fpsprobesize 0")  # the frame rate is not needed for copying
+    options = _connection(timeout_s=timeout_s, sound=sound, full_analysis=full_analysis)
+    lines = ["ffconcat version 1.0", f"file '{quoted}'"]
+    lines += [f"option {name} {value}" for name, value in options.items()]
     return "\n".join(lines) + "\n"
 
 
-def capture_argv(
-    list_path: Path,
+def capture_argv(  # noqa: PLR0913 - one name for each fact about the camera
+    address: str,
     out_dir: Path,
     *,
     epoch_ms: int,
@@ -82,15 +72,22 @@ def capture_argv(
     full_analysis: bool = False,
     wallclock: bool = False,
     segment_seconds: int = 60,
+    timeout_s: float = 60,
     ffmpeg_path: str = "ffmpeg",
 ) -> list[str]:
     """Copy a camera into `out_dir`/00000.mp4 ... `audio` is copy, aac (G.711 and other sounds MP4 cannot
     hold) or None.
 
+    `address` holds no login: it is the signpost's (media/signpost.py), which leads to the camera.
     `epoch_ms` (wall clock now) becomes the start of the timeline; files are cut at the first key frame after
     `second_of_minute` of each `segment_seconds` of the wall clock. The directory must exist.
+    ValueError for an address with a login or of another scheme than rtsp and rtsps.
     """
-    source = _camera(list_path, full_analysis=full_analysis, wallclock=wallclock)
+    if not address.startswith(("rtsp://", "rtsps://")) or "@" in address:
+        raise ValueError("a capture takes an rtsp address without a login")
+    source = _camera(
+        address, sound=bool(audio), full_analysis=full_analysis, wallclock=wallclock, timeout_s=timeout_s
+    )
     streams = [source["v:0"]] + ([source["a:0?"]] if audio else [])  # "?": a camera without sound is fine
     return _segmented(
         streams,
@@ -103,7 +100,36 @@ def capture_argv(
     )
 
 
-def _camera(list_path: Path, *, full_analysis: bool, wallclock: bool = False) -> Any:
+def _camera(address: str, *, sound: bool, full_analysis: bool, wallclock: bool, timeout_s: float) -> Any:
+    options: dict[str, Any] = {
+        "protocol_whitelist": CAMERA_PROTOCOLS,
+        **_connection(timeout_s=timeout_s, sound=sound, full_analysis=full_analysis),
+    }
+    if wallclock:
+        # Arrival times instead of the camera's: for cameras whose clock jumps. Costs jitter, so only where
+        # needed.
+        options["use_wallclock_as_timestamps"] = 1
+    return ffmpeg.input(address, **options)
+
+
+def _connection(*, timeout_s: float, sound: bool, full_analysis: bool) -> dict[str, Any]:
+    """How a camera is asked for its stream."""
+    options: dict[str, Any] = {
+        "rtsp_transport": "tcp",  # no lost packets, one connection, passes firewalls (FAULTS C18)
+        # Without it a silent camera holds ffmpeg for ever. It fires after twice the value and only as a
+        # backstop: the keeper's own watchdog is faster and knows why (DECISIONS 5).
+        "timeout": int(timeout_s * 1_000_000),
+        # Some cameras offer ONVIF metadata as a third track; do not set it up.
+        "allowed_media_types": "video+audio" if sound else "video",
+    }
+    if not full_analysis:
+        options["analyzeduration"] = QUICK_ANALYSIS_MICROSECONDS if sound else 1
+        options["fpsprobesize"] = 0  # the frame rate is not needed for copying
+    return options
+
+
+def _listed(list_path: Path, *, full_analysis: bool) -> Any:
+    """A camera whose address and options stand in a list file."""
     options: dict[str, Any] = {
         "format": "concat",  # reads the list file
         "safe": 0,  # absolute addresses are allowed in it; it is ours
@@ -112,10 +138,6 @@ def _camera(list_path: Path, *, full_analysis: bool, wallclock: bool = False) ->
     if not full_analysis:
         options["analyzeduration"] = 1  # the list has analysed already; 0 would mean the default of 5 s
         options["fpsprobesize"] = 0
-    if wallclock:
-        # Arrival times instead of the camera's: for cameras whose clock jumps. Costs jitter, so only where
-        # needed.
-        options["use_wallclock_as_timestamps"] = 1
     return ffmpeg.input(str(list_path), **options)
 
 
@@ -156,7 +178,9 @@ def _segmented(
 def _compile(output: Any, ffmpeg_path: str, *, loglevel: str = "warning") -> list[str]:
     """`-nostdin` is left out where stdin is the source."""
     reads_stdin = "pipe:0" in output.get_args()
-    quiet = ["-hide_banner", "-loglevel", loglevel]  # the log holds only what may tell a cause
+    # The log holds only what may tell a cause. nostats: else a line of progress is made up twice a second
+    # even when nobody is shown it (1 % of a capture).
+    quiet = ["-hide_banner", "-nostats", "-loglevel", loglevel]
     # Without -nostdin ffmpeg reads commands from whatever stdin it inherits.
     return output.compile(cmd=[ffmpeg_path, *([] if reads_stdin else ["-nostdin"]), *quiet])
 
@@ -266,7 +290,7 @@ def clip_argv(
 
     Pictures before the first key frame are kept, so that waiting for one can be told from no picture at all.
     """
-    source = _camera(list_path, full_analysis=full_analysis)
+    source = _listed(list_path, full_analysis=full_analysis)
     output = ffmpeg.output(
         source["v:0"],
         *([source["a:0?"]] if audio else []),

@@ -14,7 +14,6 @@ MARKER_NAME = ".cctv-volume"
 RESERVE_NAME = ".reserve"
 RUN_FILE_NAME = "run.json"
 LOG_NAME = "ffmpeg.log"
-LIST_NAME = "source.ffconcat"
 SEGMENT_PATTERN = "%05d.mp4"  # ffmpeg's template; the only % in the whole path
 
 _RUN_KEY = re.compile(r"([1-9][0-9]{0,9})-([0-9]{9,11})-([0-9a-f]{4})", re.ASCII)
@@ -86,10 +85,6 @@ def run_file(run_directory: Path) -> Path:
 
 def log_path(run_directory: Path) -> Path:
     return run_directory / LOG_NAME
-
-
-def list_path(run_directory: Path) -> Path:
-    return run_directory / LIST_NAME
 
 
 def marker_path(media_dir: Path) -> Path:

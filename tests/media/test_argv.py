@@ -14,6 +14,7 @@ import pytest
 
 from cctv.media import argv, clip, stderr
 from cctv.media.boxes import Fragment, Init, parameter_sets_differ, read_init, scan
+from cctv.media.signpost import Signpost
 from tests.cameras import CameraFarm
 from tests.media.loops import EPOCH_S, run_files
 
@@ -41,12 +42,15 @@ class Capture:
     # type: ignore[no-untyped-def]
     def __init__(self, directory: Path, url: str, *, timeout_s: float = 60, **options) -> None:
         self.directory = directory
-        list_path = directory / "source.ffconcat"
-        analysis = options.get("full_analysis", False)
-        list_path.write_text(argv.source_list(url, timeout_s=timeout_s, full_analysis=analysis))
+        self.signpost = Signpost()
         self.epoch_ms = int(time.time() * 1000)
         self.command = argv.capture_argv(
-            list_path, directory, epoch_ms=self.epoch_ms, segment_seconds=2, **options
+            self.signpost.address_of(url),
+            directory,
+            epoch_ms=self.epoch_ms,
+            segment_seconds=2,
+            timeout_s=timeout_s,
+            **options,
         )
         self.log = directory / "ffmpeg.log"
         with self.log.open("ab") as log:
@@ -71,6 +75,7 @@ class Capture:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
+        self.signpost.close()
 
 
 CODECS = {
@@ -130,12 +135,13 @@ def test_the_password_is_not_in_the_arguments(tmp_path: Path, farm: CameraFarm, 
     with Capture(tmp_path, farm.url("t1", number, auth=True)) as capture:
         capture.until_files(1)
         seen = Path(f"/proc/{capture.process.pid}/cmdline").read_bytes()
-    assert b"source.ffconcat" in seen
+    assert b"rtsp://127.0.0.1:" in seen, "the signpost's"
+    assert f":{farm.port}/".encode() not in seen
     assert b"secret" not in seen
-    assert b"rtsp://" not in seen
+    assert "secret" not in capture.log.read_text()
 
 
-def test_a_password_full_of_odd_signs_passes_the_list(tmp_path: Path, independent_guarded: str) -> None:
+def test_a_password_full_of_odd_signs_arrives(tmp_path: Path, independent_guarded: str) -> None:
     from cctv.media.addresses import parse_typed
 
     address = parse_typed(f"rtsp://{independent_guarded}/h264").with_login("admin", "p@ss:w/o#rd 'x'")
@@ -152,7 +158,7 @@ def test_a_password_full_of_odd_signs_passes_the_list(tmp_path: Path, independen
         (("status", 453, "SETUP"), "busy"),
     ],
 )
-def test_a_refusal_is_told_through_the_list(
+def test_a_refusal_is_told_in_the_log(
     tmp_path: Path, farm: CameraFarm, number: int, fault: tuple, expected: str
 ) -> None:
     farm.control(fault[0], number, *fault[1:])
@@ -161,7 +167,7 @@ def test_a_refusal_is_told_through_the_list(
         assert stderr.classify(capture.log.read_text()) == expected
 
 
-def test_a_wrong_password_is_told_through_the_list(tmp_path: Path, farm: CameraFarm, number: int) -> None:
+def test_a_wrong_password_is_told_in_the_log(tmp_path: Path, farm: CameraFarm, number: int) -> None:
     with Capture(tmp_path, farm.url("t1", number, auth=True, password="wrong")) as capture:
         capture.ended(seconds=10)
         assert stderr.classify(capture.log.read_text()) == "auth"
@@ -246,7 +252,13 @@ def test_a_quote_in_the_address_cannot_leave_its_place() -> None:
 
 def test_a_percent_sign_in_the_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError):
-        argv.capture_argv(tmp_path / "l", tmp_path / "%d", epoch_ms=1)
+        argv.capture_argv("rtsp://127.0.0.1/x", tmp_path / "%d", epoch_ms=1)
+
+
+@pytest.mark.parametrize("address", ["rtsp://admin:secret@10.0.0.1/x", "http://10.0.0.1/x", "/etc/passwd"])
+def test_an_address_with_a_login_never_becomes_an_argument(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ValueError):
+        argv.capture_argv(address, tmp_path, epoch_ms=1)
 
 
 @pytest.mark.parametrize(("kind", "sound"), [("h264", True), ("h265", False)])
