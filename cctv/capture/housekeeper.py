@@ -1,4 +1,4 @@
-"""The disk of the node is kept in order from here: first reconciled, then every few seconds made room on.
+"""The disk of the node is kept in order from here: room is made every few seconds, a start is reconciled.
 
 Works while database and disk answer and waits while they do not; it decides nothing itself.
 """
@@ -13,7 +13,9 @@ from collections.abc import Callable
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from cctv import queue
 from cctv.extensions import db
+from cctv.models import Node
 from cctv.services import nodes, reconcile, retention
 
 _log = logging.getLogger(__name__)
@@ -34,9 +36,9 @@ class Housekeeper(threading.Thread):
     def run(self) -> None:
         """For ever."""
         while True:
+            time.sleep(self._every_s)  # a starting worker has captures to adopt first
             if self._trouble() in _MAY_DELETE:
                 self._safely()
-            time.sleep(self._every_s)
 
     def _safely(self) -> None:
         with self._app.app_context():
@@ -53,5 +55,12 @@ class Housekeeper(threading.Thread):
         node = nodes.this_node()
         retention.housekeep(node.id)
         if not self._is_reconciled:
-            _log.info("%s", reconcile.run(node).sentence)
+            self._reconcile(node)
             self._is_reconciled = True
+
+    @staticmethod
+    def _reconcile(node: Node) -> None:
+        # Reading a month of names takes half a minute of a processor: better not beside the captures.
+        jobs = queue.media(node.key)
+        if not queue.enqueue(jobs, "cctv.jobs.storage.reconcile", node.id, timeout_seconds=1800):
+            _log.info("%s", reconcile.run(node).sentence)

@@ -21,4 +21,9 @@ def hourly() -> None:
     probes.forget_old()
     for node in nodes.list_nodes():
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.reconcile", node.id, timeout_seconds=1800)
-        queue.enqueue(queue.media(node.key), "cctv.jobs.storage.hash_segments", node.id, timeout_seconds=1800)
+
+
+def hashes() -> None:
+    """Every few minutes: each node hashes what it stored lately, behind everything else that it has to do."""
+    for node in nodes.list_nodes():
+        queue.enqueue(queue.media(node.key), "cctv.jobs.storage.hash_segments", node.id)

@@ -30,7 +30,7 @@ def hash_some(node_id: int, *, seconds: float) -> int:
         .join(Stream, Stream.id == Segment.stream_id)
         .where(Segment.sha256.is_(None), Segment.state == SegmentState.KEPT, Run.node_id == node_id)
         .order_by(Segment.id.desc())
-        .limit(200)
+        .limit(1000)
     ).all()
     db.session.commit()
     digests: dict[int, tuple[str, int]] = {}
