@@ -19,7 +19,21 @@ _DAY_MS = 24 * _HOUR_MS
 
 def register_words(app: Flask) -> None:
     """Make the spellings known to all templates as filters."""
-    for spell in (clock, minute, moment, day, age, ago, duration, counter, size, speed, resolution, host):
+    for spell in (
+        since,
+        clock,
+        minute,
+        moment,
+        day,
+        age,
+        ago,
+        duration,
+        counter,
+        size,
+        speed,
+        resolution,
+        host,
+    ):
         app.jinja_env.filters[spell.__name__] = spell
     app.jinja_env.filters["codec"] = codec
     app.jinja_env.globals["zone_name"] = zone_name
@@ -58,6 +72,12 @@ def day(ms: int) -> str:
     """22 Nov at the site."""
     local = from_ms(ms).astimezone(site_zone())
     return f"{local.day} {local:%b}"
+
+
+def since(ms: int) -> str:
+    """14:51 when it was today, else 22 Nov: short, for lists."""
+    is_today = from_ms(ms).astimezone(site_zone()).date() == from_ms(now_ms()).astimezone(site_zone()).date()
+    return minute(ms) if is_today else day(ms)
 
 
 def age(since_ms: int) -> str:

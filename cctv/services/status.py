@@ -90,7 +90,7 @@ def _status(camera: Camera, manual: Recording | None, now: int, *, is_capturing:
     stream = camera.main
     state, cause, since = _state(camera, stream, now, is_capturing=is_capturing)
     headline, body = _reason(camera, cause)
-    is_recording = state in {"live", "frozen"} and (
+    is_recording = state == "live" and (
         camera.recording_mode == RecordingMode.CONTINUOUS or manual is not None
     )
     return CameraStatus(

@@ -66,7 +66,7 @@ class TestShowing:
     def test_steps_appear_as_they_happen(self, app: Flask, signed_in: FlaskClient, owner: User) -> None:
         probe_id = add_probe(app, owner, state="running", steps=STEPS[:1])
         answer = signed_in.get(f"/probes/{probe_id}", headers=HTMX)
-        assert "port 554 is open" in answer.text
+        assert "Port 554 is open" in answer.text
         assert 'aria-busy="true"' in answer.text
 
     def test_the_first_failure_is_the_headline_and_names_its_field(

@@ -1,9 +1,11 @@
 // The list of cameras: renaming in place starts with the whole name selected, Esc keeps the old one.
 
 import { watchPresses } from "./presses.js";
+import { watchStills } from "./stills.js";
 
 watchPresses();
-document.body.addEventListener("htmx:afterSettle", () => {
+watchStills();
+document.body.addEventListener("htmx:afterSwap", () => {
   const field = document.querySelector(".name-form input[name=name]");
   if (field && document.activeElement !== field) field.focus();
   if (field && !field.dataset.isTaken) field.select();

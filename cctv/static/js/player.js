@@ -2,6 +2,7 @@
 // Raises player:state {state, word, text, behind_seconds} and player:expired; draws its chip, words and a button.
 
 import { CannotPlay, Direct, Refused, Source } from "./direct.js";
+import { icon } from "./marks.js";
 
 const FROZEN_S = 5;
 const GIVE_UP_S = 8; // frozen this long: attach anew
@@ -20,6 +21,7 @@ const WORDS = {
   expired: "Signed out",
   off: "Off",
 };
+const ICONS = { connecting: "loader-2", lost: "loader-2", playing: "circle-check", paused: "player-pause", blocked: "player-play" };
 let directs = 0; // each holds one of the six connections that a browser opens to a host
 let library;
 
@@ -89,7 +91,7 @@ class Player {
     tile.dataset.playerState = state;
     this.chip ||= document.createElement("span");
     this.chip.className = "chip player-chip";
-    this.chip.textContent = word;
+    this.chip.replaceChildren(icon(ICONS[state] || "alert-triangle"), word);
     this.chip.hidden = state === "off" || word === WORDS.playing;
     if (!this.chip.isConnected) tile.append(this.chip);
   }

@@ -3,6 +3,7 @@
 
 import * as player from "./player.js";
 import { watchPresses } from "./presses.js";
+import { watchStills } from "./stills.js";
 
 const PHONE = matchMedia("(max-width: 767px)");
 const MOST_ON_PHONE = 4;
@@ -202,6 +203,7 @@ function seekHour(event) {
 }
 
 watchPresses();
+watchStills();
 for (const tile of tiles) watcher.observe(tile);
 for (const node of document.querySelectorAll("[data-pick], [data-sound], [data-full], [data-mute-all], [data-columns]")) node.hidden = false;
 document.addEventListener("click", onClick);
