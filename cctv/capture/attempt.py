@@ -188,7 +188,7 @@ def start(
         signpost.address_of(address.url_with_credentials),
         directory,
         epoch_ms=epoch_ms,
-        second_of_minute=source.stream_id * 7 % 60,
+        second_of_minute=cut_second(source.stream_id),
         audio=_sound_option(source.audio_source),
         hevc=bool(source.video_codec and source.video_codec.startswith(("hvc1", "hev1"))),
         full_analysis=source.full_analysis,
@@ -209,6 +209,12 @@ def _checked(url: str, networks: addresses.Networks) -> addresses.CameraAddress:
         raise CannotStart(error.code, str(error)) from error
     except addresses.AddressInvalid as error:
         raise CannotStart("badurl", str(error)) from error
+
+
+def cut_second(stream_id: int) -> int:
+    """In which second of the minute its files end: six groups, so that not all end at once and those of a
+    group share one transaction of the index."""
+    return stream_id % 6 * 10
 
 
 def new_run(place: Place, source: Source, *, ordinal: int, fence: int, epoch_ms: int) -> RunFile:

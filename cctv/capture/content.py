@@ -123,9 +123,10 @@ class Content:
     def _follow(self, found: Look, now: float) -> None:
         """Keep the mapping and see whether content keeps pace with the wall clock."""
         end_ms = self._end_ticks // TICKS_PER_MS
-        if not self._is_derived and self._lateness.sample(end_ms, self.growing.written_ms, now):
-            found.has_new_mapping = True
-            self.run = replace(self.run, mapping=list(self._lateness.points))
+        if not self._is_derived:
+            found.has_new_mapping = self._lateness.sample(end_ms, self.growing.written_ms, now)
+            if self._lateness.points != self.run.mapping:
+                self.run = replace(self.run, mapping=list(self._lateness.points))
         self._seen += found.fragments
         progress = self._progress
         progress.append((now, end_ms, self._seen))

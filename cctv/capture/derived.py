@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from cctv.capture.attempt import Attempt, CannotStart, Place, launch, make_folder, new_run
+from cctv.capture.attempt import Attempt, CannotStart, Place, cut_second, launch, make_folder, new_run
 from cctv.clock import now_ms
 from cctv.media import argv, tools
 from cctv.services.sources import Source
@@ -44,7 +44,7 @@ def start(place: Place, source: Source, *, ordinal: int, fence: int) -> Attempt:
     command = argv.transcode_argv(
         directory,
         quality=source.kind,
-        second_of_minute=source.stream_id * 7 % 60,
+        second_of_minute=cut_second(source.stream_id),
         has_audio=main.audio_codec is not None,
         segment_seconds=place.segment_seconds,
         ffmpeg_path=tools.ffmpeg_path() or "ffmpeg",

@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 _BATCH = 64
 _MEASURED_KEPT = 500  # above so many waiting files only their names are kept (10 KB each otherwise)
 _RETRY_SECONDS = 1.0
+_GATHER_SECONDS = 1.0  # cameras whose files end in the same second share one transaction
 
 
 class _Waiting(NamedTuple):
@@ -56,6 +57,7 @@ class Indexer(threading.Thread):
         self._is_idle = threading.Event()
         self._is_idle.set()
         self._is_stopping = False
+        self._is_hurried = False
 
     def put(self, run: RunFile, measured: MeasuredSegment) -> None:
         """A file that ffmpeg has finished; from any thread."""
@@ -69,6 +71,8 @@ class Indexer(threading.Thread):
 
     def drain(self, timeout: float) -> bool:
         """Wait until everything put so far has its row; False when that takes too long."""
+        self._is_hurried = True
+        self._inbox.put(None)
         return self._is_idle.wait(timeout)
 
     def stop(self) -> None:
@@ -87,19 +91,20 @@ class Indexer(threading.Thread):
                     self._is_idle.set()
 
     def _collect(self) -> None:
-        """Wait for work when there is none, and take what else has come."""
-        is_first = not self._waiting
-        while True:
-            try:
-                item = self._inbox.get(block=is_first)
-            except queue.Empty:
-                return
-            is_first = False
-            if item is None:
-                return
-            if len(self._waiting) >= _MEASURED_KEPT:
-                item = item._replace(run=None, measured=None)
-            self._waiting[(item.run_key, item.number)] = item
+        """Wait for work when there is none, and gather what else comes at the same time."""
+        if not self._waiting:
+            self._enter(self._inbox.get())
+            if not (self._is_hurried or self._is_stopping):
+                time.sleep(_GATHER_SECONDS)
+        while not self._inbox.empty():
+            self._enter(self._inbox.get())
+
+    def _enter(self, item: _Waiting | None) -> None:
+        if item is None:
+            return
+        if len(self._waiting) >= _MEASURED_KEPT:
+            item = item._replace(run=None, measured=None)
+        self._waiting[(item.run_key, item.number)] = item
 
     def _index_some(self) -> bool:
         batch = list(self._waiting.values())[:_BATCH]

@@ -28,7 +28,7 @@ class Lateness:
         self._window_ends = 0.0
 
     def sample(self, content_end_ms: int, written_ms: int, now: float) -> bool:
-        """Take in when the newest content was written; True when the mapping changed."""
+        """Take in when the newest content was written; True when the mapping is worth being stored anew."""
         late = written_ms - content_end_ms - HELD_BACK_MS
         if self._first_ms is None:
             self._first_ms = content_end_ms
@@ -51,10 +51,8 @@ class Lateness:
     def _guess(self, content_end_ms: int) -> bool:
         assert self._least is not None and self._first_ms is not None
         self._is_guess = content_end_ms - self._first_ms < FIRST_MS
-        if self.points and self.points[0][1] == self._least:
-            return not self._is_guess
         self.points = [(self._first_ms, self._least)]
-        return True
+        return not self._is_guess
 
     def _close_window(self, content_end_ms: int, now: float) -> bool:
         candidates = [value for value in (self._least, self._least_before) if value is not None]

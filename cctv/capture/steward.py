@@ -55,7 +55,7 @@ class Steward(threading.Thread):
         if self._is_alone and not self._has_database():
             self._adopt_from_disk()
         while not self._is_stopping:
-            self.node.has_reports.wait(0.25 if self.node.has_reports.is_set() else 0.5)
+            self.node.has_reports.wait(min(1.0, self.node.patience.poll))
             try:
                 with self._session():
                     self._work(time.monotonic())
@@ -122,8 +122,9 @@ class Steward(threading.Thread):
     def _renew(self) -> None:
         assert self.node_id is not None
         held = {stream_id: keeper.fence for stream_id, keeper in self.node.held().items() if keeper.fence}
-        lost = captures.renew(held, node_id=self.node_id, worker=self.node.worker)
-        captures.beat(self.node_id, **self.node.volume.columns())
+        lost = captures.renew(
+            held, node_id=self.node_id, worker=self.node.worker, storage=self.node.volume.columns()
+        )
         for stream_id in lost:
             _log.warning("stream %d: somebody else captures it now", stream_id)
             self._leave(stream_id, state=None)

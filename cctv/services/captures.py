@@ -86,7 +86,8 @@ def hold(stream_id: int) -> Retry | None:
 def wanted_streams(node_id: int | None = None) -> list[Wanted]:
     """Streams of cameras that are switched on and may be captured by the node (None: by any).
 
-    On-demand streams are among them; whether one is watched is asked with `watched`.
+    On-demand streams are among them only while somebody captures them; whether one is still watched is
+    asked with `watched`, and a new one begins with `start_on_demand`.
     """
     query = (
         select(
@@ -103,7 +104,11 @@ def wanted_streams(node_id: int | None = None) -> list[Wanted]:
             Stream.reserved_until_ms,
         )
         .join(Camera, Camera.id == Stream.camera_id)
-        .where(Camera.is_enabled.is_(True), Camera.deleted_at.is_(None))
+        .where(
+            Camera.is_enabled.is_(True),
+            Camera.deleted_at.is_(None),
+            or_(Stream.is_on_demand.is_(False), Stream.owner_node_id.is_not(None)),
+        )
     )
     if node_id is not None:
         query = query.where(or_(Camera.node_id.is_(None), Camera.node_id == node_id))
@@ -201,21 +206,38 @@ def _explain_silence(stream: Stream, now: int) -> None:
     )
 
 
-def renew(held: dict[int, int], *, node_id: int, worker: str, at_ms: int | None = None) -> set[int]:
-    """Renew every row of the worker by one UPDATE; returns the streams of `held` (id -> fence) now lost."""
+def renew(
+    held: dict[int, int],
+    *,
+    node_id: int,
+    worker: str,
+    storage: Mapping[str, Any] | None = None,
+    at_ms: int | None = None,
+) -> set[int]:
+    """The worker's sign of life: renews all of its rows by one UPDATE, and the row of its node.
+
+    Returns the streams of `held` (id -> fence) that are lost. `storage` are columns of Node.
+    """
+    now = at_ms or now_ms()
     begin_writing()
-    db.session.execute(
-        update(Stream)
-        .where(Stream.owner_node_id == node_id, Stream.owner_worker == worker)
-        .values(renewed_ms=at_ms or now_ms())
-        .execution_options(synchronize_session=False)
-    )
-    mine = db.session.execute(
-        select(Stream.id, Stream.fence).where(Stream.owner_node_id == node_id, Stream.owner_worker == worker)
-    )
-    still = {row.id: row.fence for row in mine}
+    mine = (Stream.owner_node_id == node_id, Stream.owner_worker == worker)
+    without_reading = {"synchronize_session": False}
+    db.session.execute(update(Stream).where(*mine).values(renewed_ms=now), execution_options=without_reading)
+    beat = update(Node).where(Node.id == node_id).values(seen_ms=now, **(storage or {}))
+    db.session.execute(beat, execution_options=without_reading)
+    still = {row.id: row.fence for row in db.session.execute(select(Stream.id, Stream.fence).where(*mine))}
     db.session.commit()
     return {stream_id for stream_id, fence in held.items() if still.get(stream_id) != fence}
+
+
+def beat(node_id: int, **columns: object) -> None:
+    """Write columns of the node's row: `seen_ms=0` when its worker has left."""
+    begin_writing()
+    db.session.execute(
+        update(Node).where(Node.id == node_id).values(columns),
+        execution_options={"synchronize_session": False},
+    )
+    db.session.commit()
 
 
 def release(stream_ids: Iterable[int] | None, *, node_id: int, worker: str) -> None:
@@ -307,18 +329,6 @@ def _end_open_changes(stream_id: int, at_ms: int) -> None:
         .values(ended_ms=at_ms)
         .execution_options(synchronize_session=False)
     )
-
-
-def beat(node_id: int, **storage: object) -> None:
-    """The node's sign of life, with the storage figures that are columns of Node."""
-    begin_writing()
-    db.session.execute(
-        update(Node)
-        .where(Node.id == node_id)
-        .values({"seen_ms": now_ms(), **storage})
-        .execution_options(synchronize_session=False)
-    )
-    db.session.commit()
 
 
 def dispatch() -> int | None:

@@ -47,7 +47,7 @@ PATIENCE: dict[str, float] = {
     "renew": 1.0,
     "on_demand_idle": 0.5,
 }
-SEGMENT_SECONDS = 5
+SEGMENT_SECONDS = 3
 
 
 @dataclass(frozen=True)
