@@ -10,25 +10,19 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
-from typing import Protocol
 
 from cctv.capture import process
 from cctv.capture.attempt import Attempt, CannotStart, stands_still, why_it_ended
 from cctv.capture.content import Content, Look
-from cctv.capture.patience import Patience
+from cctv.capture.outside import Outside
+from cctv.capture.retries import Retries
 from cctv.causes import get as cause_of
 from cctv.services.sources import Source
 from cctv.storage.growing import GrowingRun
-from cctv.storage.measure import MeasuredSegment
-from cctv.storage.runfile import RunFile
 
 _log = logging.getLogger(__name__)
 
-_STORAGE = ("disk_full", "disk_error", "disk_hung", "volume_missing")
-_CURABLE = ("changed", "clock_step", "frozen")  # a new run at once helps
-_REFUSALS = ("auth", "locked", "forbidden")
 _QUICK = 0.25  # seconds between looks before the first picture
-_CLOCK_STEPS_UNTIL_DISTRUST = 3
 
 
 class Phase(StrEnum):
@@ -39,39 +33,6 @@ class Phase(StrEnum):
     RUNNING = "running"
     ENDING = "ending"  # ffmpeg was told to end
     OVER = "over"
-
-
-class Outside(Protocol):
-    """What a keeper needs of the node it belongs to."""
-
-    patience: Patience
-
-    def begin(self, keeper: Keeper) -> None:
-        """Make an attempt in another thread; answers with `keeper.began` or `keeper.could_not`."""
-
-    def tell(self, keeper: Keeper, state: str | None, cause: str | None, detail: str, at_ms: int) -> None:
-        """Report a state (None: unchanged) of the stream."""
-
-    def learn(self, keeper: Keeper, **facts: object) -> None:
-        """Report what was learnt about the stream."""
-
-    def closed(self, keeper: Keeper, run: RunFile, files: list[MeasuredSegment]) -> None:
-        """Hand over files that ffmpeg has finished."""
-
-    def run_ended(self, keeper: Keeper, run: RunFile) -> None:
-        """Report the end of a run and its cause."""
-
-    def storage_trouble(self) -> str | None:
-        """Cause for which nothing may be written now."""
-
-    def follow(self, keeper: Keeper, attempt: Attempt) -> None:
-        """Call `keeper.ended` as soon as the process has ended."""
-
-    def over(self, keeper: Keeper) -> None:
-        """The keeper is done."""
-
-    def wall_ms(self) -> int:
-        """Epoch milliseconds now."""
 
 
 class Keeper:
@@ -93,9 +54,7 @@ class Keeper:
         self._outside = outside
         self._patience = outside.patience
         self._final: tuple[str, str | None] | None = None
-        self._failures = 0
-        self._refusals = 0
-        self._clock_steps = 0
+        self._retries = Retries(outside.patience)
         self._began_at = 0.0
         self._bytes_at = 0.0
         self._kill_at = 0.0
@@ -109,7 +68,7 @@ class Keeper:
     def change(self, source: Source, now: float) -> None:
         """The address, the login or what was learnt is new: begin anew."""
         self.source = source
-        self._failures = self._refusals = 0
+        self._retries.forget()
         if self.phase == Phase.RUNNING:
             self.end("starting", now)
         elif self.phase == Phase.WAITING:
@@ -267,7 +226,8 @@ class Keeper:
             self._tell("live", None, at_ms=None if self._was_live else self.content.start_ms)
             self._was_live = True
         if not self._is_settled and now - self._began_at > self._patience.settled:
-            self._is_settled, self._failures = True, 0
+            self._is_settled = True
+            self._retries.settled()
 
     def _first_picture(self) -> None:
         """What the run is, told once: beside its files and in the stream's row."""
@@ -285,7 +245,7 @@ class Keeper:
             mapping=self.content.run.mapping,
         )
         self.content.run = self.attempt.run
-        self._refusals = 0
+        self._retries.accepted()
         facts: dict[str, object] = {
             "video_codec": init.video.codec,
             "audio_codec": sound,
@@ -356,25 +316,9 @@ class Keeper:
         cause = "unknown" if cause in ("analysis", "sound") else cause
         if cause == "auth" and self.source.credentials_worked:
             cause = "locked"
-        if cause in ("clock_step", "frozen"):
-            self._distrust_clock()
         self._tell_cause(cause, detail, at_ms=at_ms)
-        self._failures = 1 if cause in _CURABLE and self._is_settled else self._failures + 1
-        self.due = now + self._pause(cause)
-
-    def _pause(self, cause: str) -> float:
-        if cause in ("auth", "badurl"):
-            return float("inf")  # until the address or the login is changed
-        if cause in _REFUSALS:
-            self._refusals += 1
-            return self._patience.refused_first if self._refusals == 1 else self._patience.refused_later
-        if cause in _STORAGE:
-            return self._patience.storage_retry
-        return self._patience.retry_after(self._failures)
-
-    def _distrust_clock(self) -> None:
-        self._clock_steps += 1
-        if self._clock_steps >= _CLOCK_STEPS_UNTIL_DISTRUST and not self.source.wallclock:
+        self.due = now + self._retries.pause_after(cause, was_good=self._is_settled)
+        if self._retries.distrusts_clock and not self.source.wallclock:
             self._learn(wallclock=True)
 
     def _finish(self) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from cctv.capture import process
+from cctv.capture import orphans, process
 from cctv.capture.keeper import Keeper, Phase
 from cctv.capture.node import CaptureNode
 from cctv.capture.process import Running
@@ -24,7 +24,6 @@ from cctv.services import captures, nodes, sources
 from cctv.services.captures import Wanted
 from cctv.services.sources import Source
 from cctv.storage import paths
-from cctv.storage.runfile import read_run
 
 _log = logging.getLogger(__name__)
 
@@ -170,9 +169,9 @@ class Steward(threading.Thread):
             self.node.rounds.order(self._confirm, keeper, source, won)
             return keeper
         if running is None:
-            running = self._running_of(stream_id)
-        if running is not None and self._is_outdated(running, source):
-            self._end_orphan(running)
+            running = orphans.newest_of(self.node.place, stream_id)
+        if running is not None and orphans.is_outdated(self.node.place, running, source):
+            orphans.end(self.node.place, running)
             running = None
         keeper = self.node.keep(source, fence=won.fence, ordinal=won.ordinal, running=running)
         self._await(stream_id)
@@ -264,34 +263,8 @@ class Steward(threading.Thread):
 
     def _adopt_from_disk(self) -> None:
         """Without the database: go on with what runs; its rows are won when the database is back."""
-        for running in process.find_captures(self.node.place.media_dir):
-            run = read_run(paths.run_dir(self.node.place.media_dir, running.camera_id, running.run_key))
-            if run is None or run.node != self.node.place.node_key or run.kind != "main":
-                continue
-            source = Source(
-                stream_id=run.stream_id,
-                camera_id=run.camera_id,
-                kind=run.kind,
-                revision=run.revision,
-                is_on_demand=False,
-            )
-            self.node.keep(source, fence=0, ordinal=run.ordinal, running=running)
-
-    def _running_of(self, stream_id: int) -> Running | None:
-        """The newest capture of the stream that runs on this machine; older ones are ended."""
-        found = [
-            running
-            for running in process.find_captures(self.node.place.media_dir)
-            if paths.parse_run_key(running.run_key).stream_id == stream_id
-        ]
-        found.sort(key=lambda running: (paths.parse_run_key(running.run_key).epoch_s, running.pid_started))
-        for running in found[:-1]:
-            self._end_orphan(running)
-        return found[-1] if found else None
-
-    def _is_outdated(self, running: Running, source: Source) -> bool:
-        run = read_run(paths.run_dir(self.node.place.media_dir, running.camera_id, running.run_key))
-        return run is None or run.revision != source.revision or source.is_derived
+        for source, ordinal, running in orphans.adoptable(self.node.place):
+            self.node.keep(source, fence=0, ordinal=ordinal, running=running)
 
     def _look_for_orphans(self, rows: dict[int, Wanted]) -> None:
         """An ffmpeg under our MEDIA_DIR whose stream is not wanted, or is another node's, is ended."""
@@ -300,7 +273,7 @@ class Steward(threading.Thread):
             keeper = self.node.find(stream_id)
             if keeper is not None:
                 if keeper.phase != Phase.STARTING and not self._belongs(keeper, running):
-                    self._end_orphan(running)
+                    orphans.end(self.node.place, running)
                 continue
             row = rows.get(stream_id)
             is_another_workers = (
@@ -309,19 +282,12 @@ class Steward(threading.Thread):
                 and process.is_alive(row.owner_worker or "")
             )
             if not is_another_workers:
-                self._end_orphan(running)
+                orphans.end(self.node.place, running)
 
     @staticmethod
     def _belongs(keeper: Keeper, running: Running) -> bool:
         attempt = keeper.attempt
         return attempt is None or attempt.run.pid == running.pid
-
-    def _end_orphan(self, running: Running) -> None:
-        run = read_run(paths.run_dir(self.node.place.media_dir, running.camera_id, running.run_key))
-        if run is not None and run.node not in ("", self.node.place.node_key):
-            return
-        _log.warning("run %s: its ffmpeg belongs to nobody and is ended", running.run_key)
-        process.end(running)
 
     # --- leaving -------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Who captures which stream now: won by compare-and-set, renewed, released; and the work put on the queue.
+"""The work of capturing as a queue of jobs, and the one door to who owns a stream and how it fares.
 
 The database decides and Redis only delivers, so that a capture never depends on a queue (DECISIONS 3).
 """
@@ -6,59 +6,59 @@ The database decides and Redis only delivers, so that a capture never depends on
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from redis.exceptions import RedisError
 from rq import Retry
 from rq.job import Job, JobStatus
-from sqlalchemy import or_, select, update
+from sqlalchemy import select
 
 from cctv import queue
 from cctv.clock import now_ms
-from cctv.extensions import begin_writing, db
-from cctv.models import Camera, Node, Run, StateChange, Stream, StreamKind, StreamState
+from cctv.extensions import db
+from cctv.models import Stream
+from cctv.services.ownership import (
+    LEASE_MS,
+    RESERVE_MS,
+    Claim,
+    Wanted,
+    beat,
+    claim,
+    is_derived,
+    release,
+    renew,
+    reserve,
+    wanted_streams,
+)
+from cctv.services.stream_states import Report, record, set_state
+
+__all__ = [
+    "LEASE_MS",
+    "RESERVE_MS",
+    "Claim",
+    "Report",
+    "Wanted",
+    "attach_keepers",
+    "beat",
+    "claim",
+    "dispatch",
+    "hold",
+    "is_derived",
+    "record",
+    "release",
+    "renew",
+    "reserve",
+    "set_state",
+    "start_on_demand",
+    "wanted_streams",
+    "watched",
+]
 
 _log = logging.getLogger(__name__)
 
-LEASE_MS = 15_000  # a row is free this long after its last renewal
-RESERVE_MS = 30_000  # how long a planned hand-over keeps a row for its node
 WATCH_SECONDS = 15  # life of the sign that somebody watches an on-demand stream
 JOB = "cctv.jobs.captures.capture"
 _WITHOUT_END = 1_000_000_000  # retries: a capture is never given up
-
-
-class Wanted(NamedTuple):
-    """A stream that should be captured, and who does it now."""
-
-    stream_id: int
-    camera_id: int
-    kind: str
-    revision: int
-    is_on_demand: bool
-    pinned_node_id: int | None
-    owner_node_id: int | None
-    owner_worker: str | None
-    fence: int
-    renewed_ms: int
-    reserved_until_ms: int
-
-    def is_free(self, at_ms: int, *, node_id: int | None = None) -> bool:
-        """Whether a worker of `node_id` may claim it without knowing whether its owner lives."""
-        if self.owner_node_id is None:
-            return True
-        is_lapsed = self.renewed_ms < at_ms - LEASE_MS
-        is_reserved = self.reserved_until_ms > at_ms and self.owner_node_id != node_id
-        return is_lapsed and not is_reserved
-
-
-class Claim(NamedTuple):
-    """A stream won. `ordinal` is that of its last run."""
-
-    stream_id: int
-    fence: int
-    ordinal: int
-    run_key: str | None
 
 
 class Keepers(Protocol):
@@ -81,254 +81,6 @@ def hold(stream_id: int) -> Retry | None:
     if not _keepers:
         return None  # a stock worker took it; the next dispatch finds the stream still free
     return Retry(max=_WITHOUT_END) if _keepers[0].hold(stream_id) else None
-
-
-def wanted_streams(node_id: int | None = None) -> list[Wanted]:
-    """Streams of cameras that are switched on and may be captured by the node (None: by any).
-
-    On-demand streams are among them only while somebody captures them; whether one is still watched is
-    asked with `watched`, and a new one begins with `start_on_demand`.
-    """
-    query = (
-        select(
-            Stream.id,
-            Stream.camera_id,
-            Stream.kind,
-            Stream.revision,
-            Stream.is_on_demand,
-            Camera.node_id,
-            Stream.owner_node_id,
-            Stream.owner_worker,
-            Stream.fence,
-            Stream.renewed_ms,
-            Stream.reserved_until_ms,
-        )
-        .join(Camera, Camera.id == Stream.camera_id)
-        .where(
-            Camera.is_enabled.is_(True),
-            Camera.deleted_at.is_(None),
-            or_(Stream.is_on_demand.is_(False), Stream.owner_node_id.is_not(None)),
-        )
-    )
-    if node_id is not None:
-        query = query.where(or_(Camera.node_id.is_(None), Camera.node_id == node_id))
-    return [Wanted(*row) for row in db.session.execute(query)]
-
-
-def claim(
-    stream_id: int,
-    *,
-    node_id: int,
-    worker: str,
-    is_alive: Callable[[str], bool] | None = None,
-    at_ms: int | None = None,
-) -> Claim | None:
-    """Win the stream for `worker` of the node, or None when somebody else has it.
-
-    `is_alive` tells whether a worker of this node ("<pid>:<start time>") lives: a dead one's rows are free
-    at once; without it only the lease counts. Winning raises the fence, which ends every older owner.
-    """
-    now = at_ms or now_ms()
-    begin_writing()
-    row = db.session.execute(
-        select(Stream, Camera).join(Camera, Camera.id == Stream.camera_id).where(Stream.id == stream_id)
-    ).one_or_none()
-    if row is None or not row.Camera.is_enabled or row.Camera.deleted_at is not None:
-        db.session.rollback()
-        return None
-    stream = row.Stream
-    if stream.owner_node_id == node_id and stream.owner_worker == worker:
-        won = Claim(stream.id, stream.fence, stream.run_ordinal, stream.run_key)
-        db.session.rollback()
-        return won
-    if not _may_claim(stream, row.Camera, node_id, is_alive, now):
-        db.session.rollback()
-        return None
-    changed: Any = db.session.execute(
-        update(Stream)
-        .where(Stream.id == stream_id, Stream.fence == stream.fence, Stream.renewed_ms == stream.renewed_ms)
-        .values(
-            owner_node_id=node_id,
-            owner_worker=worker,
-            fence=Stream.fence + 1,
-            renewed_ms=now,
-            reserved_until_ms=0,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    if not changed.rowcount:
-        db.session.rollback()
-        return None
-    if stream.owner_node_id is not None and stream.renewed_ms < now - LEASE_MS:
-        _explain_silence(stream, now)
-    won = Claim(stream.id, stream.fence + 1, stream.run_ordinal, stream.run_key)
-    db.session.commit()
-    return won
-
-
-def _may_claim(
-    stream: Stream, camera: Camera, node_id: int, is_alive: Callable[[str], bool] | None, now: int
-) -> bool:
-    if camera.node_id not in (None, node_id):
-        return False
-    if stream.owner_node_id is None:
-        return True
-    if stream.owner_node_id == node_id and is_alive is not None and not is_alive(stream.owner_worker or ""):
-        return True
-    if stream.renewed_ms >= now - LEASE_MS:
-        return False
-    return stream.owner_node_id == node_id or stream.reserved_until_ms <= now
-
-
-def _explain_silence(stream: Stream, now: int) -> None:
-    """Nobody told what happened since the last sign of life: the history must not go on saying live."""
-    _end_open_changes(stream.id, stream.renewed_ms)
-    db.session.add(
-        StateChange(
-            stream_id=stream.id,
-            state=StreamState.OFFLINE,
-            cause="worker_down",
-            detail=None,
-            started_ms=stream.renewed_ms,
-            ended_ms=now,
-        )
-    )
-    db.session.add(
-        StateChange(
-            stream_id=stream.id, state=StreamState.CONNECTING, cause=None, detail=None, started_ms=now
-        )
-    )
-    db.session.execute(
-        update(Stream)
-        .where(Stream.id == stream.id)
-        .values(state=StreamState.CONNECTING, cause=None, detail=None, state_since_ms=now)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def renew(
-    held: dict[int, int],
-    *,
-    node_id: int,
-    worker: str,
-    storage: Mapping[str, Any] | None = None,
-    at_ms: int | None = None,
-) -> set[int]:
-    """The worker's sign of life: renews all of its rows by one UPDATE, and the row of its node.
-
-    Returns the streams of `held` (id -> fence) that are lost. `storage` are columns of Node.
-    """
-    now = at_ms or now_ms()
-    begin_writing()
-    mine = (Stream.owner_node_id == node_id, Stream.owner_worker == worker)
-    without_reading = {"synchronize_session": False}
-    db.session.execute(update(Stream).where(*mine).values(renewed_ms=now), execution_options=without_reading)
-    beat = update(Node).where(Node.id == node_id).values(seen_ms=now, **(storage or {}))
-    db.session.execute(beat, execution_options=without_reading)
-    still = {row.id: row.fence for row in db.session.execute(select(Stream.id, Stream.fence).where(*mine))}
-    db.session.commit()
-    return {stream_id for stream_id, fence in held.items() if still.get(stream_id) != fence}
-
-
-def beat(node_id: int, **columns: object) -> None:
-    """Write columns of the node's row: `seen_ms=0` when its worker has left."""
-    begin_writing()
-    db.session.execute(
-        update(Node).where(Node.id == node_id).values(columns),
-        execution_options={"synchronize_session": False},
-    )
-    db.session.commit()
-
-
-def release(stream_ids: Iterable[int] | None, *, node_id: int, worker: str) -> None:
-    """Give rows (None: all of the worker) back: another worker may have them at once."""
-    _hand(stream_ids, node_id, worker, owner_node_id=None, owner_worker=None, reserved_until_ms=0)
-
-
-def reserve(stream_ids: Iterable[int] | None, *, node_id: int, worker: str) -> None:
-    """A planned hand-over: the captures go on, and for RESERVE_MS only this node may claim their rows."""
-    now = now_ms()
-    _hand(stream_ids, node_id, worker, reserved_until_ms=now + RESERVE_MS, renewed_ms=now)
-
-
-def _hand(stream_ids: Iterable[int] | None, node_id: int, worker: str, **values: int | None) -> None:
-    begin_writing()
-    statement = update(Stream).where(Stream.owner_node_id == node_id, Stream.owner_worker == worker)
-    if stream_ids is not None:
-        statement = statement.where(Stream.id.in_(list(stream_ids)))
-    db.session.execute(statement.values(**values).execution_options(synchronize_session=False))
-    db.session.commit()
-
-
-class Report(NamedTuple):
-    """What a keeper has to tell about its stream. Only the owner with the right fence is believed."""
-
-    stream_id: int
-    fence: int
-    at_ms: int
-    state: str | None = None  # None: the state is as it was
-    cause: str | None = None  # causes.py
-    detail: str | None = None  # technical, masked
-    facts: Mapping[str, object] | None = None  # columns of Stream that were learnt
-    ended_run: tuple[str, str] | None = None  # key of a run and why it ended
-
-
-def record(reports: list[Report]) -> None:
-    """Write what keepers reported, in order, in one transaction."""
-    begin_writing()
-    for report in reports:
-        row = db.session.execute(
-            select(Stream.state, Stream.cause, Stream.fence).where(Stream.id == report.stream_id)
-        ).one_or_none()
-        if row is None or row.fence != report.fence:
-            continue
-        values = dict(report.facts or {})
-        if report.state is not None and (row.state, row.cause) != (report.state, report.cause):
-            _change_state(report)
-            values |= {"state": report.state, "cause": report.cause, "state_since_ms": report.at_ms}
-        if report.state is not None:
-            values["detail"] = report.detail
-        if report.ended_run is not None:
-            key, cause = report.ended_run
-            db.session.execute(update(Run).where(Run.key == key).values(ended_cause=cause))
-        if values:
-            db.session.execute(
-                update(Stream)
-                .where(Stream.id == report.stream_id)
-                .values(values)
-                .execution_options(synchronize_session=False)
-            )
-    db.session.commit()
-
-
-def set_state(stream_id: int, state: str, cause: str | None = None, detail: str | None = None) -> None:
-    """Tell a state from outside the keepers, whoever owns the stream."""
-    fence = db.session.scalar(select(Stream.fence).where(Stream.id == stream_id))
-    if fence is not None:
-        record([Report(stream_id, fence, now_ms(), state, cause, detail)])
-
-
-def _change_state(report: Report) -> None:
-    _end_open_changes(report.stream_id, report.at_ms)
-    db.session.add(
-        StateChange(
-            stream_id=report.stream_id,
-            state=report.state,
-            cause=report.cause,
-            detail=report.detail,
-            started_ms=report.at_ms,
-        )
-    )
-    db.session.flush()
-
-
-def _end_open_changes(stream_id: int, at_ms: int) -> None:
-    db.session.execute(
-        update(StateChange)
-        .where(StateChange.stream_id == stream_id, StateChange.ended_ms.is_(None))
-        .values(ended_ms=at_ms)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def dispatch() -> int | None:
@@ -418,9 +170,3 @@ def _forget_stale(stream_id: int) -> None:
     job = captures.fetch_job(job_id(stream_id))
     if isinstance(job, Job) and job.get_status(refresh=False) != JobStatus.QUEUED:
         job.delete()
-
-
-def is_derived(stream_id: int) -> bool:
-    """Whether the stream is made by us from the main one."""
-    kind = db.session.scalar(select(Stream.kind).where(Stream.id == stream_id))
-    return kind is not None and StreamKind(kind).is_derived
