@@ -41,7 +41,7 @@ _SEND_SECONDS = 10  # a player that takes nothing for so long is gone
 _SEND_BUFFER_BYTES = 512 * 1024  # about a second: beyond it a slow viewer is noticed, and skips
 _CHUNK_BYTES = 256 * 1024
 _DIRECT_SEATS = 200  # gunicorn.conf.py has threads for these and for the pages
-_WAITING_SEATS = 40  # players kept waiting for a picture or part
+_WAITING_SEATS = 40  # requests that are held back until there is something to say
 _USUAL_KBPS = 4000
 _direct_seats = Seats(_DIRECT_SEATS)
 _waiting_seats = Seats(_WAITING_SEATS)
@@ -100,7 +100,7 @@ def plain(token: str, camera_id: int, kind: str) -> Response:
 def low_latency_playlist(token: str, camera_id: int, kind: str) -> Response:
     """Low-latency HLS; held back until the asked part is there (`_HLS_msn`, `_HLS_part`)."""
     stream, recent = _open(token, camera_id, kind)
-    with tails.following(recent):
+    with _waiting_seats.one(_FULL), tails.following(recent):
         viewing.wait_for_picture(stream, recent)
         msn, part = _number("_HLS_msn"), _number("_HLS_part")
         if msn is not None:
@@ -153,7 +153,8 @@ def cell(token: str, camera_id: int, kind: str, run_key: str, second: int) -> Re
 def part(token: str, camera_id: int, kind: str, run_key: str, number: int, offset: int) -> Response:
     """One part of a run; the one that was announced is held back until it is written."""
     _, recent = _open(token, camera_id, kind)
-    run, piece = low_latency.wait_for_part(recent, run_key, f"{number}-{offset}")
+    with _waiting_seats.one(_FULL):
+        run, piece = low_latency.wait_for_part(recent, run_key, f"{number}-{offset}")
     fragment = piece.fragment
     return _bytes(lambda: run.growing.read_range(piece.number, fragment.offset, fragment.size))
 

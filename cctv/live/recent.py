@@ -263,6 +263,7 @@ class Recent:
                 self.runs = [*self.runs, run]
                 self._read_on(run)
         self.runs = [*self.runs, self._run(keys[-1])]
+        self._forget()  # of a camera that is away every attempt leaves a run without a picture
 
     def _run(self, key: str) -> LiveRun:
         """A run from the file on that holds what is remembered: every process lists the same window."""

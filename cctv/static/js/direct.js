@@ -4,6 +4,7 @@
 const START_S = 0.1; // from the end of what is there, for the first picture
 const JUMP_S = 2; // further behind than this is not caught up by playing faster
 const KEEP_S = 6; // of what was shown
+const SLOW_MS = 30_000; // three jumps within this: the connection is too slow
 const SETTLE_MS = 400; // the first group of pictures comes at once: follow its end
 
 export const Source = window.ManagedMediaSource || window.MediaSource;
@@ -18,8 +19,10 @@ export class Refused extends Error {
 export class CannotPlay extends Error {}
 
 export class Direct {
-  constructor(video) {
+  constructor(video, onSlow) {
     this.video = video;
+    this.onSlow = onSlow; // the connection does not keep up
+    this.jumps = [];
     this.target = 0.3; // seconds behind the newest fragment, as it arrives
     this.behind = 0;
     this.waiting = []; // chunks that are not appended yet
@@ -69,11 +72,9 @@ export class Direct {
   append() {
     const { buffer, waiting } = this;
     if (!buffer || buffer.updating || !waiting.length || this.source.readyState !== "open") return;
-    const chunk = waiting.length > 1 ? new Uint8Array(waiting.reduce((sum, one) => sum + one.length, 0)) : waiting[0];
-    if (waiting.length > 1) waiting.reduce((at, one) => (chunk.set(one, at), at + one.length), 0);
     try {
-      buffer.appendBuffer(chunk);
-      this.waiting = [];
+      buffer.appendBuffer(waiting[0]);
+      waiting.shift();
     } catch (error) {
       if (error.name !== "QuotaExceededError") this.failed = error;
       else this.trim(1);
@@ -92,7 +93,10 @@ export class Direct {
     this.behind = end - video.currentTime;
     const isStarting = now - this.firstAt < SETTLE_MS;
     if (video.currentTime < ranges.start(last) || this.behind > (isStarting ? 0.6 : JUMP_S)) {
-      if (!video.paused || isStarting) this.jump(ranges.start(last), end, isStarting ? START_S : this.target);
+      if (video.paused && !isStarting) return;
+      if (!isStarting && !document.hidden) this.noteJump(now);
+      video.currentTime = Math.max(ranges.start(last), end - (isStarting ? START_S : this.target));
+      video.playbackRate = 1;
     } else if (!isStarting) {
       const off = this.behind - this.target;
       video.playbackRate = Math.abs(off) < 0.04 ? 1 : Math.min(1.08, Math.max(0.96, 1 + off * 0.25));
@@ -100,9 +104,9 @@ export class Direct {
     if (video.currentTime - ranges.start(0) > 2 * KEEP_S) this.trim(KEEP_S);
   }
 
-  jump(start, end, behind) {
-    this.video.currentTime = Math.max(start, end - behind);
-    this.video.playbackRate = 1;
+  noteJump(now) {
+    this.jumps = [...this.jumps.filter((at) => now - at < SLOW_MS), now];
+    if (this.jumps.length >= 3) this.onSlow();
   }
 
   trim(keep) {

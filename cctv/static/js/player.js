@@ -6,8 +6,10 @@ import { icon } from "./marks.js";
 
 const FROZEN_S = 5;
 const GIVE_UP_S = 8; // frozen this long: attach anew
+const START_S = 15; // patience with the first picture; the server itself waits 10 s for it
 const HIDDEN_MS = 60_000;
 const OFF_SCREEN_MS = 1_000;
+const HOLD_MS = 20_000;
 const CONVERTED = "720p";
 const WORDS = {
   connecting: "Connecting",
@@ -19,7 +21,7 @@ const WORDS = {
   paused: "Paused",
   cannot: "Cannot play here",
   expired: "Signed out",
-  off: "Off",
+  off: "",
 };
 const ICONS = { connecting: "loader-2", lost: "loader-2", playing: "circle-check", paused: "player-pause", blocked: "player-play" };
 let directs = 0; // each holds one of the six connections that a browser opens to a host
@@ -46,8 +48,8 @@ class Player {
     this.abort = new AbortController(); // of everything that ends with the element
     this.state = {};
     const on = (target, name, handler) => target.addEventListener(name, handler, { signal: this.abort.signal });
-    on(this.video, "pause", () => !this.video.ended && this.attached && !this.changing && this.say("paused"));
-    on(this.video, "play", () => this.state.state === "paused" && this.say("connecting"));
+    on(this.video, "pause", () => this.paused());
+    on(this.video, "play", () => this.played());
     on(document, "visibilitychange", () => this.seen());
     on(window, "online", () => this.retry(0));
     this.watcher = new IntersectionObserver(([entry]) => {
@@ -81,11 +83,12 @@ class Player {
     this.state = next;
     if (isSame) return;
     this.show(next);
-    this.write(state === "playing" ? this.note || "" : text, more.button, more.press);
+    if (state === "playing" && this.note) this.write(this.note, this.press && "Keep high", this.press);
+    else this.write(text, more.button, more.press);
     this.box.dispatchEvent(new CustomEvent("player:state", { bubbles: true, detail: next }));
   }
 
-  // The chip stands in for the server's while this screen shows something else than the present.
+  // The chip stands in for the server's while this is not the present.
   show({ state, word }) {
     const tile = this.box.closest("[data-tile]") || this.box;
     tile.dataset.playerState = state;
@@ -147,7 +150,7 @@ class Player {
   async playDirect(signal) {
     directs += 1;
     signal.addEventListener("abort", () => (directs -= 1));
-    this.direct = new Direct(this.video);
+    this.direct = new Direct(this.video, () => this.lower());
     this.start();
     for (;;) {
       const startedAt = performance.now();
@@ -190,7 +193,24 @@ class Player {
     this.nextFrame();
   }
 
-  // One callback a second is enough to know that frames advance.
+  // The picture stays; after a while its stream is let go.
+  paused() {
+    if (!this.attached || this.changing) return;
+    this.say("paused");
+    this.holdTimer = setTimeout(() => {
+      this.isHeld = true;
+      this.run?.abort();
+      this.hls?.stopLoad();
+    }, HOLD_MS);
+  }
+
+  played() {
+    clearTimeout(this.holdTimer);
+    if (this.isHeld) this.attach();
+    else if (this.state.state === "paused") this.say("connecting");
+  }
+
+  // Once a second is enough.
   nextFrame() {
     const { video, run } = this;
     const seen = () => {
@@ -204,6 +224,7 @@ class Player {
   }
 
   look() {
+    if (!this.box.isConnected) this.close(); // a fragment took the element away
     if (!this.attached || this.video.paused || document.hidden) return;
     this.nextFrame();
     const still = (performance.now() - this.frameAt) / 1000;
@@ -211,7 +232,7 @@ class Player {
     if (still > FROZEN_S && ["playing", "frozen"].includes(this.state.state)) {
       this.say("frozen", "", { word: `Frozen ${Math.round(still)} s` });
     }
-    if (still > GIVE_UP_S && !this.timer) this.failed(new Error("no new frame"));
+    if (still > (this.frameAt > this.since ? GIVE_UP_S : START_S) && !this.timer) this.failed(new Error("no new frame"));
   }
 
   async failed(error) {
@@ -225,7 +246,7 @@ class Player {
       this.say("away", error.message);
       return this.retry(Math.max(2, wait));
     }
-    // Twice without a picture: the next way may work where this one does not.
+    // Twice without a picture: try the next way.
     if (this.failures >= 2 && this.modes.length > 1 && !(error instanceof TypeError)) this.modes.shift();
     const others = this.box.closest("[data-tile]")?.querySelector('[data-server="live"]');
     const fine = others ? "; the camera is fine (others see it)" : "";
@@ -233,7 +254,7 @@ class Player {
     return this.retry(wait);
   }
 
-  // The server makes pictures that every browser can show.
+  // To what every browser can show.
   convert() {
     if (this.quality === CONVERTED) {
       this.detach();
@@ -244,7 +265,21 @@ class Player {
     return this.attach();
   }
 
-  // The address is no longer valid: ask the page for a new one.
+  lower() {
+    if (this.quality !== "main" || this.keepsHigh) return;
+    const high = this.quality;
+    this.quality = this.box.dataset.low || "480p";
+    this.note = "Your connection is too slow for high quality. Switched to low.";
+    this.press = () => {
+      this.keepsHigh = true;
+      this.quality = high;
+      this.note = undefined;
+      this.attach();
+    };
+    this.attach();
+  }
+
+  // The address ended: ask the page for a new one.
   async renew() {
     const expired = new CustomEvent("player:expired", { bubbles: true, cancelable: true, detail: { player: this } });
     if (this.box.dispatchEvent(expired)) {
@@ -256,7 +291,7 @@ class Player {
         if (twin) this.box.dataset.base = twin.dataset.base;
         else return this.say("expired", "You were signed out, or this camera is no longer yours. Reload the page.");
       } catch {
-        // The server is away: the next attempt asks again.
+        // Asked again by the next attempt.
       }
     }
     return this.retry(Math.min(30, 2 ** this.failures));
@@ -290,8 +325,9 @@ class Player {
   detach() {
     this.changing = true;
     clearTimeout(this.timer);
+    clearTimeout(this.holdTimer);
     this.timer = undefined;
-    this.attached = false;
+    this.attached = this.isHeld = false;
     this.run?.abort();
     this.hls?.destroy();
     this.direct?.close();
@@ -308,7 +344,7 @@ class Player {
     this.detach();
     this.quality = this.box.dataset.quality || "main";
     this.modes = this.order();
-    this.note = undefined;
+    this.note = this.press = undefined;
     this.failures = 0;
     this.attach();
   }
@@ -330,7 +366,7 @@ function hlsError(Hls, data) {
   return codecs.includes(data.details) ? new CannotPlay(data.details) : new Error(data.details);
 }
 
-// For pages that decide themselves which pictures play.
+// For pages that decide which pictures play.
 export function start(box) {
   box.player ||= new Player(box);
   box.player.isStopped = false;
@@ -348,21 +384,9 @@ export function restart(box) {
   else start(box);
 }
 
-function follow(root) {
-  for (const box of root.querySelectorAll("[data-player]")) box.player ||= new Player(box);
+function follow() {
+  document.querySelectorAll("[data-player]").forEach((box) => (box.player ||= new Player(box)));
 }
 
-// Fragments bring pictures and take them away.
-new MutationObserver((changes) => {
-  for (const { removedNodes } of changes) {
-    for (const node of removedNodes) {
-      if (node.nodeType !== 1 || node.isConnected) continue;
-      for (const box of [node, ...node.querySelectorAll("[data-player]")]) {
-        box.player?.close();
-        delete box.player;
-      }
-    }
-  }
-  follow(document);
-}).observe(document.body, { childList: true, subtree: true });
-follow(document);
+document.body.addEventListener("htmx:afterSettle", follow);
+follow();
