@@ -78,8 +78,11 @@ def prepare(app: Flask, farm: CameraFarm) -> None:
         )
         settings.save(organisation_name="Guardhouse", time_zone="Europe/Lisbon", setup_finished=True)
         nobody = f"rtsp://127.0.0.1:{free_port()}/none"
-        for name, url in (("Front gate", farm.url("t1", 3)), ("Loading bay", nobody)):
-            cameras.create_camera(cameras.CameraForm(name=name, url=url), owner)
+        for name, url, sub_url in (
+            ("Front gate", farm.url("t1", 3), farm.url("t1", 4)),
+            ("Loading bay", nobody, ""),
+        ):
+            cameras.create_camera(cameras.CameraForm(name=name, url=url, sub_url=sub_url), owner)
 
 
 def state_of(app: Flask, camera_id: int) -> str:
@@ -185,6 +188,15 @@ def test_arrows_move_the_selection_and_keys_act_on_it(visitor: Visitor, site: Si
     expect(page.locator("#tile-2 .tile-name")).to_be_focused()
     page.keyboard.press("-")
     page.wait_for_url("**/wall?n=1")
+
+
+def test_another_quality_is_chosen_at_once(visitor: Visitor, site: Site) -> None:
+    page = visitor.page
+    page.goto(f"{site.url}/cameras/1")
+    page.get_by_label("Quality").select_option("sub")
+    page.wait_for_url("**/cameras/1?q=sub")
+    expect(page.locator("[data-player]")).to_have_attribute("data-quality", "sub")
+    wait_until(lambda: plays(page), 20, "the small picture to play")
 
 
 def test_a_check_tells_the_cause_marks_the_field_and_keeps_what_was_typed(

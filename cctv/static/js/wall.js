@@ -208,6 +208,7 @@ for (const tile of tiles) watcher.observe(tile);
 for (const node of document.querySelectorAll("[data-pick], [data-sound], [data-full], [data-mute-all], [data-columns]")) node.hidden = false;
 document.addEventListener("click", onClick);
 document.addEventListener("click", seekHour);
+document.addEventListener("change", (event) => event.target.closest("[data-autosubmit]")?.requestSubmit());
 document.addEventListener("visibilitychange", onVisibility);
 document.body.addEventListener("htmx:oobAfterSwap", lendKeys);
 setInterval(count, 1000);
