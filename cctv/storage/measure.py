@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cctv.media.boxes import TICKS_PER_SECOND, Fragment, Init, NotMedia, is_whole, read_init, scan
+from cctv.storage import paths
 from cctv.storage.mapping import wall_ms
 from cctv.storage.runfile import RunFile
 
@@ -19,6 +20,7 @@ TICKS_PER_MS = TICKS_PER_SECOND // 1000
 STEP_TICKS = TICKS_PER_SECOND  # fragments further apart than this do not belong to one timeline
 LONG_TICKS = 2 * TICKS_PER_SECOND  # a fragment longer than this is either a stall of the camera or a jump
 FAR_TICKS = 60 * TICKS_PER_SECOND  # no camera is waited for so long within a run (DECISIONS 5)
+_FIRST_PICTURE_MS = 120_000  # no attempt waits longer for its first picture
 AHEAD_MS = 2_000  # no content can be this much newer than the moment it was written (FAULTS 5)
 
 
@@ -104,14 +106,14 @@ def measure(path: Path, run: RunFile, number: int) -> MeasuredSegment | None:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         init = read_init(descriptor)
-        return _measure(descriptor, init, run, number)
+        return _measure(descriptor, path, init, run, number)
     except NotMedia:
         return None
     finally:
         os.close(descriptor)
 
 
-def _measure(descriptor: int, init: Init, run: RunFile, number: int) -> MeasuredSegment | None:
+def _measure(descriptor: int, path: Path, init: Init, run: RunFile, number: int) -> MeasuredSegment | None:
     status = os.fstat(descriptor)
     fragments = scan(descriptor, init, init.size)
     is_damaged = False
@@ -120,6 +122,8 @@ def _measure(descriptor: int, init: Init, run: RunFile, number: int) -> Measured
         is_damaged = True
     tally = Tally(number)
     latest_ms = status.st_mtime_ns // 1_000_000 + AHEAD_MS
+    if _is_out_of_time(path, init, run, number, fragments, latest_ms=latest_ms):
+        return None
     for fragment in fragments:
         hole = tally.hole_ticks(fragment)
         is_long = hole > STEP_TICKS or fragment.duration_ticks > LONG_TICKS
@@ -132,6 +136,28 @@ def _measure(descriptor: int, init: Init, run: RunFile, number: int) -> Measured
         end = fragments[-1].end_offset if fragments else init.size
         is_damaged = is_damaged or _is_foreign_tail(descriptor, end, status.st_size)
     return tally.measured(run, init_size=init.size, is_damaged=is_damaged)
+
+
+def _is_out_of_time(
+    path: Path, init: Init, run: RunFile, number: int, fragments: list[Fragment], *, latest_ms: int
+) -> bool:
+    """Whether a whole file came after the camera's clock had jumped: its times lie in the future and do not
+    go on from the file before (or, in the first file, from the run's epoch). The second question is there
+    because the clock of this machine may have been set back."""
+    first = next((fragment for fragment in fragments if fragment.is_key), None)
+    if first is None or wall_ms(run.mapping, first.start_ms) <= latest_ms:
+        return False
+    if number == 0:
+        return abs(first.start_ms - run.epoch_ms) > _FIRST_PICTURE_MS
+    try:
+        descriptor = os.open(path.with_name(paths.segment_name(number - 1)), os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return True
+    try:
+        before = [fragment for fragment in scan(descriptor, init, init.size) if fragment.has_video]
+    finally:
+        os.close(descriptor)
+    return not before or abs(first.start_ticks - before[-1].end_ticks) > STEP_TICKS
 
 
 def _is_foreign_tail(descriptor: int, at: int, size: int) -> bool:
