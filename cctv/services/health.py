@@ -32,7 +32,8 @@ def _database() -> tuple[bool, bool]:
 
 
 def _redis() -> bool:
+    """Whether it takes a write: a Redis that is full or a replica still answers a ping."""
     try:
-        return bool(queue.redis_connection().ping())
+        return bool(queue.redis_connection().set("cctv:health", 1, ex=60))
     except (RedisError, OSError):
         return False
