@@ -1,0 +1,74 @@
+"""Small file systems for drills: a tmpfs or an image of ext4 that can be full, out of inodes, or cut off.
+
+Needs the right to mount; nothing outside the drill's own folder is touched.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+
+class CannotMount(RuntimeError):
+    """This machine does not let us mount; the sentence says what was tried."""
+
+
+class Volume:
+    """A mounted file system of `size_mb`. `kind` is tmpfs or ext4 (in an image beside the folder)."""
+
+    def __init__(self, folder: Path, kind: str, *, size_mb: int, inodes: int | None = None) -> None:
+        self.folder = folder
+        self.kind = kind
+        self.image = folder.with_name(f"{folder.name}.img")
+        folder.mkdir(parents=True, exist_ok=True)
+        if kind == "tmpfs":
+            limit = f",nr_inodes={inodes}" if inodes else ""
+            self._options = ["-t", "tmpfs", "-o", f"size={size_mb}m{limit}", "tmpfs"]
+        else:
+            with self.image.open("wb") as image:
+                image.truncate(size_mb * 1024**2)
+            count = ["-N", str(inodes)] if inodes else []
+            _run(["mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=0", *count, str(self.image)])
+            self._options = ["-o", "loop", str(self.image)]
+        self.mount()
+
+    def mount(self) -> None:
+        """Mount, or mount again after `unmount` or `cut`."""
+        _run(["mount", *self._options, str(self.folder)])
+
+    def unmount(self) -> None:
+        """Take it away in order; also while somebody still has files open."""
+        subprocess.run(["umount", "-l", str(self.folder)], check=False, capture_output=True)
+
+    def photograph(self) -> Path:
+        """What the disk itself holds now, without what is still in memory: as a power cut leaves it."""
+        copy = self.image.with_suffix(".cut")
+        shutil.copyfile(self.image, copy)
+        return copy
+
+    def replace_by(self, image: Path) -> None:
+        """Go on with another image of the same disk."""
+        self.unmount()
+        self._options[-1] = str(image)
+        self.mount()
+
+    def fill(self, *, leave_bytes: int) -> Path:
+        """A foreign file that takes all room but `leave_bytes`."""
+        foreign = self.folder / "foreign.bin"
+        size = max(0, shutil.disk_usage(self.folder).free - leave_bytes)
+        with foreign.open("wb") as file:
+            block = b"\0" * 2**20
+            try:
+                for _ in range(size // len(block)):
+                    file.write(block)
+                file.write(b"\0" * (size % len(block)))
+            except OSError:  # somebody else took the rest
+                pass
+        return foreign
+
+
+def _run(argv: list[str]) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CannotMount(f"{' '.join(argv)}: {done.stderr.strip()}")
