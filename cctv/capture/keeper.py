@@ -262,8 +262,8 @@ class Keeper:
         usual = self.content.spacing_s
         if silent > max(self._patience.stall, 3 * usual):
             self.end("stall", now)
-        elif silent > max(self._patience.frozen, 2 * usual) and self.state == "live":
-            self._tell("frozen", "stall", at_ms=self.content.end_ms)
+        elif silent > max(self._patience.frozen, 2 * usual):
+            self._tell_cause("stall", "", at_ms=self.content.end_ms)
 
     def _insist(self, now: float) -> None:
         assert self.attempt is not None
@@ -271,6 +271,8 @@ class Keeper:
             self.ended(now)
             return
         self.attempt.signal(signal.SIGKILL)
+        if self._outside.storage_trouble():
+            self._tell_cause("stall", "")
         # In uninterruptible sleep (a hung disk) even KILL waits; no second writer is begun meanwhile.
         self.due = now + 1.0
 
@@ -339,6 +341,8 @@ class Keeper:
             self._tell(state, cause)
 
     def _tell_cause(self, cause: str, detail: str, *, at_ms: int | None = None) -> None:
+        # What looks like a fault of the camera is none while the disk does not take its pictures.
+        cause = self._outside.storage_trouble() or cause
         state = cause_of(cause).state
         # Trying again is told only once: a camera that is away for days has one interval, not thousands.
         self._tell("offline" if state == "live" else state, cause, detail=detail, at_ms=at_ms)

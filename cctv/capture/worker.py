@@ -23,6 +23,7 @@ from cctv.services import captures
 _log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 5.0  # for every ffmpeg to end
+_LEAVE_SECONDS = 9.0  # all in all
 _INDEX_SECONDS = 2.5  # for the last files to get their rows
 
 
@@ -65,6 +66,10 @@ class CaptureProcess:
         self.start()
         while not self._asked.wait(60.0):
             pass
+        # A frozen database or disk must not hold the exit: what is left then, the next worker settles.
+        limit = threading.Timer(_LEAVE_SECONDS, os._exit, (1,))
+        limit.daemon = True
+        limit.start()
         if self._signal == signal.SIGUSR1:
             self.hand_over()
         else:

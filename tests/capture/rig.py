@@ -43,6 +43,7 @@ PATIENCE: dict[str, float] = {
     "refused_later": 600.0,
     "storage_retry": 0.5,
     "storage_check": 1.0,
+    "hung": 3.0,
     "poll": 0.5,
     "renew": 1.0,
     "on_demand_idle": 0.5,

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -275,3 +276,58 @@ def test_an_on_demand_stream_is_made_only_while_somebody_watches(rig: Rig) -> No
         queue.redis_connection().delete(captures.watch_key(derived))
     rig.wait_state(small, "off", timeout=10)
     assert len(rig.captures(cam)) == 1
+
+
+def test_a_full_disk_is_told_and_recording_goes_on_when_there_is_room(rig: Rig) -> None:
+    media = rig.config.media_dir
+    media.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "footage", str(media)], check=True)
+    try:
+        rig.start()
+        cam = rig.add("t1", 321)
+        rig.wait_live(cam)
+        rig.wait_closed(cam)
+        (media / "foreign").touch()
+        with (media / "foreign").open("wb") as file, suppress(OSError):
+            while True:
+                file.write(bytes(1 << 20))
+        rig.wait_state(cam, "storage", "disk_full", timeout=15)
+        assert rig.captures() == []
+        (media / "foreign").unlink()
+        began = time.monotonic()
+        rig.wait_live(cam)
+        assert time.monotonic() - began < 10
+        files = rig.wait_closed(cam, 3)
+        assert all(rig.path(cam, file).stat().st_size >= file.size_bytes for file in files)
+        wait_until(lambda: "disk_full" in {gap.cause for gap in rig.gaps(cam)}, 10, "the gap")
+    finally:
+        rig.close()
+        subprocess.run(["umount", "-l", str(media)], check=True)
+
+
+def test_a_hung_disk_is_told_and_nothing_else_hangs(rig: Rig) -> None:
+    """A frozen file system holds every write until it is thawed, as a dead network disk does."""
+    media = rig.config.media_dir
+    media.mkdir()
+    image = rig.config.data_dir / "footage.img"
+    image.write_bytes(b"")
+    os.truncate(image, 128 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(media)], check=True)
+    try:
+        rig.start()
+        cam = rig.add("t1", 322)
+        rig.wait_live(cam)
+        rig.wait_closed(cam)
+        subprocess.run(["fsfreeze", "--freeze", str(media)], check=True)
+        try:
+            rig.wait_state(cam, "storage", "disk_hung", timeout=30)
+            renewed = rig.stream(cam).renewed_ms
+            wait_until(lambda: rig.stream(cam).renewed_ms > renewed, 10, "the row to be renewed")
+            assert len(rig.captures(cam)) <= 1
+        finally:
+            subprocess.run(["fsfreeze", "--unfreeze", str(media)], check=True)
+        rig.wait_live(cam)
+    finally:
+        rig.close()
+        subprocess.run(["umount", "-l", str(media)], check=True)
