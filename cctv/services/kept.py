@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ScalarSelect, select
+from sqlalchemy import ScalarSelect, func, select
 
 from cctv.clock import now_ms, to_ms
 from cctv.extensions import db
-from cctv.models import Camera, RecordingMode, Segment, SegmentState, Stream, StreamKind
+from cctv.models import Camera, ModeChange, RecordingMode, Segment, SegmentState, Stream, StreamKind
 from cctv.services.status import CameraStatus
 
 # A file closes every minute; after two without one the promise is broken.
@@ -26,6 +26,7 @@ class Kept:
 
     oldest_ms: int | None
     newest_ms: int | None  # end of the newest file that is closed
+    mode_since_ms: int | None  # since when the recording mode is what it is
     bytes_per_day: int | None  # at the bit rate of now; None while it is unknown or nothing is kept by rule
 
     @property
@@ -40,11 +41,17 @@ def of_cameras(cameras: list[Camera]) -> dict[int, Kept]:
     """What is kept, by camera id; one query whatever the number of cameras."""
     oldest = _edge(Segment.started_ms, Segment.started_ms.asc())
     newest = _edge(Segment.ended_ms, Segment.started_ms.desc())
-    query = select(Stream.camera_id, oldest, newest).where(
+    mode_since = (
+        select(func.max(ModeChange.started_ms))
+        .where(ModeChange.camera_id == Stream.camera_id, ModeChange.ended_ms.is_(None))
+        .correlate(Stream)
+        .scalar_subquery()
+    )
+    query = select(Stream.camera_id, oldest, newest, mode_since).where(
         Stream.kind == StreamKind.MAIN, Stream.camera_id.in_([camera.id for camera in cameras])
     )
-    edges = {camera_id: (first, last) for camera_id, first, last in db.session.execute(query)}
-    return {camera.id: _kept(camera, *edges.get(camera.id, (None, None))) for camera in cameras}
+    found = {camera_id: edges for camera_id, *edges in db.session.execute(query)}
+    return {camera.id: _kept(camera, *found.get(camera.id, (None, None, None))) for camera in cameras}
 
 
 def of_camera(camera: Camera) -> Kept:
@@ -57,7 +64,7 @@ def broken_promise_since(camera: Camera, status: CameraStatus, kept: Kept) -> in
     wants = camera.recording_mode == RecordingMode.CONTINUOUS or status.manual_since_ms is not None
     if not camera.is_enabled or not wants:
         return None
-    started = _promised_since(camera) if kept.newest_ms is None else kept.newest_ms
+    started = max(_promised_since(camera), kept.newest_ms or 0, kept.mode_since_ms or 0)
     if status.manual_since_ms is not None and camera.recording_mode != RecordingMode.CONTINUOUS:
         started = max(started, status.manual_since_ms)
     return started if now_ms() - started > SILENT_AFTER_MS else None
@@ -81,8 +88,8 @@ def _edge(column: Any, order: Any) -> ScalarSelect[int]:
     )
 
 
-def _kept(camera: Camera, oldest_ms: int | None, newest_ms: int | None) -> Kept:
+def _kept(camera: Camera, oldest_ms: int | None, newest_ms: int | None, mode_since_ms: int | None) -> Kept:
     rate = camera.main.bitrate_kbps
     is_by_rule = camera.recording_mode == RecordingMode.CONTINUOUS and camera.is_enabled
     per_day = rate * 125 * _SECONDS_PER_DAY if rate and is_by_rule else None
-    return Kept(oldest_ms, newest_ms, per_day)
+    return Kept(oldest_ms, newest_ms, mode_since_ms, per_day)

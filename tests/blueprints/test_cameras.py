@@ -7,9 +7,9 @@ import re
 from flask import Flask
 from flask.testing import FlaskClient
 
-from cctv.clock import now_ms
+from cctv.clock import now_ms, utcnow
 from cctv.extensions import db
-from cctv.models import Camera, Role
+from cctv.models import Camera, ModeChange, Role
 from tests.blueprints.camera_rows import (
     HTML,
     HTMX,
@@ -129,10 +129,19 @@ class TestOneCamera:
         with app.app_context():
             camera = db.session.get_one(Camera, camera_id)
             camera.created_at = camera.created_at.replace(year=2025)
+            db.session.execute(db.update(ModeChange).values(started_ms=now_ms() - 3_600_000))
             db.session.commit()
         body = signed_in.get(f"/cameras/{camera_id}", headers=HTML).text
         assert "Should be recording, but nothing was saved since" in body
         assert "Why?" in body
+
+    def test_time_in_which_it_was_off_breaks_no_promise(self, app: Flask, signed_in: FlaskClient) -> None:
+        camera_id = add_camera(app)
+        with app.app_context():
+            db.session.execute(db.update(ModeChange).values(started_ms=now_ms() - 3_600_000))
+            db.session.get_one(Camera, camera_id).switched_at = utcnow()
+            db.session.commit()
+        assert "nothing was saved" not in signed_in.get(f"/cameras/{camera_id}", headers=HTML).text
 
     def test_its_status_is_204_until_something_changes(self, app: Flask, signed_in: FlaskClient) -> None:
         camera_id = add_camera(app)
