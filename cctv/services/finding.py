@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Row, ScalarSelect, Select, func, select
+from sqlalchemy import Row, ScalarSelect, Select, func, or_, select
 
 from cctv import config
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.intervals import Interval, subtract, union
-from cctv.models import Run, Segment, SegmentState, Stream, StreamKind, StreamState
+from cctv.models import Node, Run, Segment, SegmentState, Stream, StreamKind, StreamState
 from cctv.models.segment import pack_gops, unpack_gops
 from cctv.services import open_files
 from cctv.storage import paths
@@ -252,16 +252,24 @@ def _current_runs() -> Select:
         .where(Run.key == Stream.run_key)
         .scalar_subquery()
     )
-    return select(
-        Stream.id.label("stream_id"),
-        Stream.camera_id,
-        Stream.owner_node_id,
-        Stream.run_key,
-        Stream.state,
-        Stream.renewed_ms,
-        newest.label("newest"),
-        newest_end.label("newest_end"),
-    ).where(Stream.run_key.is_not(None))
+    return (
+        select(
+            Stream.id.label("stream_id"),
+            Stream.camera_id,
+            Stream.owner_node_id,
+            Stream.run_key,
+            Stream.state,
+            Stream.renewed_ms,
+            newest.label("newest"),
+            newest_end.label("newest_end"),
+        )
+        .outerjoin(Node, Node.id == Stream.owner_node_id)
+        .where(
+            Stream.run_key.is_not(None),
+            # A disk that hangs would hang whoever looks at its open files; the index answers without it.
+            or_(Node.id.is_(None), Node.storage_state.not_in(["hung", "missing"])),
+        )
+    )
 
 
 def _scan(row: Row) -> list[open_files.ScannedFile]:

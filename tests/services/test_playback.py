@@ -27,7 +27,7 @@ from tests.services.footage import (
     put_real_run,
 )
 
-pytestmark = pytest.mark.usefixtures("context")
+pytestmark = [pytest.mark.each_database, pytest.mark.usefixtures("context")]
 
 E0 = EPOCH_S * 1000
 LATER = E0 + 3_600_000

@@ -179,6 +179,18 @@ def test_the_open_file_is_found_up_to_its_last_fragment_and_gives_way_to_its_row
     open_files.forget()
 
 
+def test_the_open_files_of_a_disk_that_hangs_are_not_looked_at() -> None:
+    camera, node = make_camera(since_ms=0), make_node()
+    directory = put_real_run(camera, node=node)
+    camera.main.run_key, camera.main.owner_node_id = directory.name, node.id
+    db.session.commit()
+    assert len(segments.find_segments(camera.id, EPOCH_S * 1000, 2**50)) == 3
+    node.storage_state = "hung"
+    db.session.commit()
+    assert segments.find_segments(camera.id, EPOCH_S * 1000, 2**50) == []
+    open_files.forget()
+
+
 def test_hashes_are_filled_in_for_whole_files_only() -> None:
     camera, node = make_camera(since_ms=0), make_node()
     directory = put_real_run(camera, node=node)
