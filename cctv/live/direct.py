@@ -69,8 +69,7 @@ def direct_stream(recent: Recent, first: Entry, *, each_second: Callable[[], Non
 
 
 def _next(recent: Recent, position: int) -> list[Entry]:
-    with recent.changed:
-        recent.changed.wait_for(lambda: recent.is_past(position), _LOOK_SECONDS)
+    recent.bell.sleep(lambda: recent.is_past(position), _LOOK_SECONDS)
     return recent.entries_from(position)
 
 

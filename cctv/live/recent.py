@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Condition, Lock
 from typing import NamedTuple
 
+from cctv.live.bell import Bell
 from cctv.media.boxes import TICKS_PER_SECOND, Fragment, Init
 from cctv.storage import mapping, paths
 from cctv.storage.growing import GrowingRun, list_stream_runs
@@ -170,6 +171,7 @@ class Recent:
         self.runs: list[LiveRun] = []  # oldest first; replaced, never changed in place
         self.used_at = time.monotonic()
         self.changed = Condition(Lock())  # notified after each refresh that found something
+        self.bell = Bell()  # the same for direct viewers, who are many
         self.entries: deque[Entry] = deque()
         self._lock = Lock()
         self._position = 0
@@ -185,6 +187,7 @@ class Recent:
             if self._position == before:
                 return False
             self._forget()
+        self.bell.ring()
         with self.changed:
             self.changed.notify_all()
         return True

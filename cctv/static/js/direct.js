@@ -5,18 +5,19 @@ const START_S = 0.1; // from the end of what is there, for the first picture
 const JUMP_S = 2; // further behind than this is not caught up by playing faster
 const KEEP_S = 6; // of what was shown
 const SLOW_MS = 30_000; // three jumps within this: the connection is too slow
-const SETTLE_MS = 400; // the first group of pictures comes at once: follow its end
+const SETTLE_MS = 600; // the first group of pictures comes at once: follow its end
 
 export const Source = window.ManagedMediaSource || window.MediaSource;
 
+export const CODEC = "codec";
+
+// With the server's status, or CODEC: this browser cannot play it.
 export class Refused extends Error {
   constructor(status, text) {
     super(text);
     this.status = status;
   }
 }
-
-export class CannotPlay extends Error {}
 
 export class Direct {
   constructor(video, onSlow) {
@@ -37,7 +38,7 @@ export class Direct {
     const type = answer.headers.get("Content-Type");
     const reader = answer.body.getReader();
     try {
-      if (!Source.isTypeSupported(type)) throw new CannotPlay(type);
+      if (!Source.isTypeSupported(type)) throw new Refused(CODEC, type);
       if (this.type !== type || this.source?.readyState !== "open" || this.video.error) await this.open(type);
       else if (!this.buffer.updating) this.buffer.abort();
       for (;;) {
@@ -89,7 +90,14 @@ export class Direct {
     const last = ranges.length - 1;
     const end = ranges.end(last);
     const now = performance.now();
-    this.firstAt ||= now;
+    if (!this.firstAt) {
+      // The key frame at once, while what follows it is still being decoded.
+      this.firstAt = now;
+      this.isSeeking = true;
+      video.currentTime = ranges.start(last);
+      video.addEventListener("seeked", () => (this.isSeeking = false), { once: true });
+    }
+    if (this.isSeeking) return;
     this.behind = end - video.currentTime;
     const isStarting = now - this.firstAt < SETTLE_MS;
     if (video.currentTime < ranges.start(last) || this.behind > (isStarting ? 0.6 : JUMP_S)) {

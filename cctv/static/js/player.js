@@ -1,7 +1,7 @@
 // Live pictures: each <div data-player> gets the best way to play, and says truthfully what it shows.
 // Raises player:state {state, word, text, behind_seconds} and player:expired; draws its chip, words and a button.
 
-import { CannotPlay, Direct, Refused, Source } from "./direct.js";
+import { CODEC, Direct, Refused, Source } from "./direct.js";
 import { icon } from "./marks.js";
 
 const FROZEN_S = 5;
@@ -101,20 +101,11 @@ class Player {
 
   write(text, button, press) {
     this.words?.remove();
-    this.words = undefined;
     if (!text) return;
-    this.words = document.createElement("p");
-    this.words.className = "player-words";
-    this.words.setAttribute("role", "status");
+    const make = (name, more) => Object.assign(document.createElement(name), more);
+    this.words = make("p", { className: "player-words", role: "status" });
     this.words.append(text);
-    if (button) {
-      const control = document.createElement("button");
-      control.type = "button";
-      control.className = "btn";
-      control.textContent = button;
-      control.addEventListener("click", press);
-      this.words.append(" ", control);
-    }
+    if (button) this.words.append(" ", make("button", { type: "button", className: "btn", textContent: button, onclick: press }));
     this.box.append(this.words);
   }
 
@@ -133,7 +124,7 @@ class Player {
     if (this.state.state !== "lost") this.say("connecting");
     const run = (this.run = new AbortController());
     try {
-      if (!this.canDecode(this.box.dataset.codec)) throw new CannotPlay(this.box.dataset.codec);
+      if (!this.canDecode(this.box.dataset.codec)) throw new Refused(CODEC);
       if (this.mode === "direct") await this.playDirect(run.signal);
       else await this.playHls(run.signal);
     } catch (error) {
@@ -166,7 +157,7 @@ class Player {
     const isLow = this.mode === "ll";
     const url = `${this.address}${isLow ? "ll" : "live"}.m3u8`;
     if (!Hls?.isSupported()) {
-      if (!this.video.canPlayType("application/vnd.apple.mpegurl")) throw new CannotPlay("HLS");
+      if (!this.video.canPlayType("application/vnd.apple.mpegurl")) throw new Refused(CODEC);
       this.video.src = url;
       this.start();
       return;
@@ -240,16 +231,16 @@ class Player {
     this.run?.abort();
     this.failures += 1;
     const wait = Math.min(10, 2 ** (this.failures - 1));
-    if (error instanceof CannotPlay) return this.convert();
-    if (error instanceof Refused && error.status === 404) return this.renew();
-    if (error instanceof Refused) {
+    if (error.status === CODEC) return this.convert();
+    if (error.status === 404) return this.renew();
+    if (error.status) {
       this.say("away", error.message);
       return this.retry(Math.max(2, wait));
     }
     // Twice without a picture: try the next way.
     if (this.failures >= 2 && this.modes.length > 1 && !(error instanceof TypeError)) this.modes.shift();
-    const others = this.box.closest("[data-tile]")?.querySelector('[data-server="live"]');
-    const fine = others ? "; the camera is fine (others see it)" : "";
+    const isFine = this.box.closest("[data-tile]")?.querySelector('[data-server="live"]');
+    const fine = isFine ? "; the camera is fine (others see it)" : "";
     this.say("lost", `This screen lost the picture${fine}. Trying again in ${wait} s.`);
     return this.retry(wait);
   }
@@ -363,7 +354,7 @@ function hlsError(Hls, data) {
   const status = data.response?.code || data.networkDetails?.status;
   if (status) return new Refused(status, data.networkDetails?.responseText?.trim().slice(0, 200) || "");
   const codecs = [Hls.ErrorDetails.BUFFER_ADD_CODEC_ERROR, Hls.ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR];
-  return codecs.includes(data.details) ? new CannotPlay(data.details) : new Error(data.details);
+  return codecs.includes(data.details) ? new Refused(CODEC) : new Error(data.details);
 }
 
 // For pages that decide which pictures play.
