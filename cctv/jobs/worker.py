@@ -23,6 +23,9 @@ _log = logging.getLogger(__name__)
 
 # A stop waits so long for the job at hand; then it is ended and run again later (jobs are safe to run twice).
 _PATIENCE_SECONDS = 6.0
+# RQ's own scheduler dies when Redis goes away and is only started again here: by default after ten minutes,
+# in which no retry is made.
+_MAINTENANCE_SECONDS = 20
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -58,6 +61,7 @@ def work(name: str) -> int:
             connection=connection,
             serializer=JSONSerializer,
             default_result_ttl=60,
+            maintenance_interval=_MAINTENANCE_SECONDS,
         )
         _log.info("jobs of queue %s", queue_name)
         # Retry intervals and enqueue_in need one worker with RQ's own scheduler; one is enough.

@@ -10,14 +10,51 @@ import shutil
 import time
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from cctv.clock import now_ms
-from cctv.models import Node
+from cctv.extensions import begin_writing
+from cctv.models import Event, Node, Recording, Segment
+from cctv.services import nodes, reconcile
 from scripts.drills import invariants
 from scripts.drills.catalogue import drill
 from scripts.drills.stage import Stage
 from scripts.drills.trial import Trial
+
+
+@drill(
+    "disk-floor",
+    "24",
+    "the free space falls below the floor while two cameras record; the footage of one is locked",
+    "the oldest unlocked files go, locked ones stay, recording goes on, the deletion is told",
+    volume="tmpfs",
+)
+def floor(stage: Stage, trial: Trial) -> None:
+    assert stage.volume is not None
+    locked, free = stage.camera(), stage.camera()
+    for cam in (locked, free):
+        stage.rig.wait_closed(cam, 3, timeout=60)
+    with stage.rig.rows() as session:
+        begin_writing()
+        session.execute(
+            update(Recording).where(Recording.camera_id == locked.camera_id).values(locked_by="Olive Owner")
+        )
+        session.commit()
+    first = {cam.camera_id: stage.rig.segments(cam)[0].id for cam in (locked, free)}
+    room = shutil.disk_usage(stage.config.media_dir)
+    trial.fault = "100 kB below the floor of 10 %, by a foreign file"
+    at_ms = now_ms()
+    foreign = stage.volume.fill(leave_bytes=room.total // 10 - 100_000)
+    trial.within("the oldest gone", 30, lambda: _is_gone(stage, first[free.camera_id]), patience_s=60)
+    trial.within("told", 15, lambda: _has_event(stage, "deleted_early"), patience_s=30)
+    trial.require(not _is_gone(stage, first[locked.camera_id]), "a locked file went")
+    for cam in (locked, free):
+        trial.within("recorded", 10, stage.is_flowing(cam), patience_s=30)
+    stage.wait_row_after(locked, now_ms())
+    lost_ms = stage.lost_ms(locked, at_ms)
+    trial.lost.append(f"the oldest files of camera {free.number}; of camera {locked.number} {lost_ms} ms")
+    trial.require(lost_ms == 0, "footage of the locked camera is missing")
+    foreign.unlink()
 
 
 @drill(
@@ -93,8 +130,6 @@ def _away_and_back(stage: Stage, trial: Trial, away: float, at_ms: int, foreign:
     "reported missing or damaged, gap rows for what is gone; nothing served as good",
 )
 def altered(stage: Stage, trial: Trial) -> None:
-    from cctv.services import nodes, reconcile
-
     cam = stage.camera()
     rows = stage.rig.wait_closed(cam, 5, timeout=60)
     gone, cut = rows[1], rows[2]
@@ -123,8 +158,6 @@ def altered(stage: Stage, trial: Trial) -> None:
     "the index is not pruned; an alarm",
 )
 def missing(stage: Stage, trial: Trial) -> None:
-    from cctv.services import nodes, reconcile
-
     cams = [stage.camera(wait=False) for _ in range(4)]  # fewer than ten files may always be missing
     for cam in cams:
         stage.rig.wait_closed(cam, 4, timeout=60)
@@ -145,6 +178,16 @@ def missing(stage: Stage, trial: Trial) -> None:
     for path, target in moved:
         shutil.move(target, path)
     shutil.rmtree(aside)
+
+
+def _is_gone(stage: Stage, segment_id: int) -> bool:
+    with stage.rig.rows() as session:
+        return session.get(Segment, segment_id) is None
+
+
+def _has_event(stage: Stage, kind: str) -> bool:
+    with stage.rig.rows() as session:
+        return session.scalar(select(Event.id).where(Event.kind == kind).limit(1)) is not None
 
 
 def _storage_state(stage: Stage) -> str:

@@ -32,7 +32,7 @@ TOLERANCE_MS = 150  # rounding of two borders, over what the product itself call
 _FRESH_SECONDS = 8.0  # a file closed so lately may still wait for its row
 
 
-def check(rig: Rig, *, since_ms: int = 0, patience_s: float = 30.0, decode_at_most: int = 12) -> list[str]:
+def check(rig: Rig, *, since_ms: int = 0, patience_s: float = 40.0, decode_at_most: int = 12) -> list[str]:
     """Everything about footage and processes. Waits up to `patience_s` for what is written a little later."""
     deadline = time.monotonic() + patience_s
     while True:

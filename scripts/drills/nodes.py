@@ -16,7 +16,7 @@ from pathlib import Path
 from cctv.capture import process
 from cctv.clock import now_ms
 from scripts.drills.catalogue import drill
-from scripts.drills.stage import SEGMENT_SECONDS, Stage
+from scripts.drills.stage import Stage
 from scripts.drills.trial import Trial
 from tests.capture.rig import PATIENCE, Cam
 from tests.fixtures.processes import ProductProcess, end_captures
@@ -36,7 +36,7 @@ def two_workers(stage: Stage, trial: Trial) -> None:
     at_ms = now_ms()
     trial.fault = "two capture workers of one DATA_DIR"
     figures = json.dumps({} if stage.is_long else PATIENCE)
-    argv = [sys.executable, "-m", "tests.capture.program", figures, str(SEGMENT_SECONDS)]
+    argv = [sys.executable, "-m", "tests.capture.program", figures, str(stage.segment_seconds)]
     second = ProductProcess("second", argv, stage.config)
     try:
         time.sleep(trial.pick(6, 30))
@@ -97,7 +97,7 @@ def _second_machine(stage: Stage) -> ProductProcess:
         "parts": ["capture"],
         "port": free_port(),
         "patience": {} if stage.is_long else PATIENCE,
-        "segment_seconds": SEGMENT_SECONDS,
+        "segment_seconds": stage.segment_seconds,
     }
     argv = [sys.executable, "-m", "scripts.drills.crew", json.dumps(order)]
     return ProductProcess("second", argv, config)

@@ -37,7 +37,6 @@ from tests.servers import PostgresServer, RedisServer, free_port
 from tests.waiting import wait_until
 
 EMAIL, PASSWORD = "owner@example.org", "the password of the drills"
-SEGMENT_SECONDS = 5
 _FRAMES = 160  # in the loops of 16 s that the small profiles play
 _SIZE_MB = 300  # of a small file system: more than the 64 MB below which nothing is started
 _FAKETIME = "/usr/lib/{machine}-linux-gnu/faketime/libfaketimeMT.so.1"
@@ -50,6 +49,7 @@ class Stage:
         self.farm = farm
         self.needs = needs
         self.is_long = is_long
+        self.segment_seconds = 5 if is_long else 3
         self.top = Path(tempfile.mkdtemp(prefix="drill-"))
         self.redis = RedisServer()
         self.postgres = PostgresServer() if database == "postgresql" else None
@@ -98,7 +98,7 @@ class Stage:
             "parts": self.needs.parts,
             "port": self.port,
             "patience": {} if self.is_long else PATIENCE,
-            "segment_seconds": SEGMENT_SECONDS,
+            "segment_seconds": self.segment_seconds,
         }
         argv = [sys.executable, "-m", "scripts.drills.crew", json.dumps(order)]
         self.crew = ProductProcess("crew", argv, self.config, **self._clock_environment())

@@ -1,0 +1,12 @@
+"""Short forms of the drills that harm our own processes and Redis, on one stage with SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.mark.parametrize("name", ["ffmpeg-leak", "worker-group-killed", "web-killed", "redis-full"])
+def test_the_drill_is_met(perform: Callable[[str], None], name: str) -> None:
+    perform(name)
