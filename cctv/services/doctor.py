@@ -15,7 +15,7 @@ from typing import Any
 from redis.exceptions import RedisError
 from rq import Worker
 from sqlalchemy import select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
 from cctv import causes, config, queue
 from cctv.clock import now_ms
@@ -134,17 +134,31 @@ def _disk() -> Iterator[Finding]:
         yield Finding("disk of the database", "bad", "Less than 512 MB free.", "Free some space in DATA_DIR.")
 
 
+def find_damage() -> str:
+    """What is wrong with the SQLite file, in a few words; empty when nothing is, or for another database.
+
+    Reads all of it. OperationalError when it cannot be read now.
+    """
+    if db.engine.dialect.name != "sqlite":
+        return ""
+    try:
+        verdict = str(db.session.execute(text("PRAGMA quick_check(1)")).scalar())
+    except OperationalError:
+        raise
+    except DatabaseError as error:  # too damaged to be looked through
+        db.session.rollback()
+        verdict = str(error.orig)
+    return "" if verdict == "ok" else verdict.strip().splitlines()[-1]
+
+
 def _database() -> Iterator[Finding]:
-    kind = db.engine.dialect.name
+    if damage := find_damage():
+        yield Finding(
+            "database", "bad", f"SQLite is damaged: {damage}.", "Restore a backup, then flask reconcile."
+        )
+        return
     db.session.execute(text("SELECT 1"))
-    if kind == "sqlite":
-        verdict = db.session.execute(text("PRAGMA quick_check(1)")).scalar()
-        if verdict != "ok":
-            yield Finding(
-                "database", "bad", f"SQLite is damaged: {verdict}.", "Restore a backup, then flask reconcile."
-            )
-            return
-    yield Finding("database", "ok", f"{kind} answers.")
+    yield Finding("database", "ok", f"{db.engine.dialect.name} answers.")
 
 
 def _redis() -> Iterator[Finding]:

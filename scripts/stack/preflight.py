@@ -12,6 +12,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+_LOOK_THROUGH_BYTES = 256 * 1024**2
 LOCK_NAME = "run.lock"
 
 
@@ -79,17 +80,40 @@ def inspect(*, take_lock: bool) -> Facts:
 def _prepare_database(config: object) -> dict[str, str]:
     """A database that is away delays the migrations, not the start: the parts heal when it comes."""
     from flask_migrate import upgrade
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DatabaseError, OperationalError
 
     from cctv import create_app
 
     app = create_app(config)  # type: ignore[arg-type]
     with app.app_context():
         try:
+            if damage := _quick_damage():
+                return {"refusal": _damaged(damage)}
             upgrade()
             return {"setup_path": _setup_path()}
         except OperationalError as error:
             return {"warning": f"The database does not answer, trying on: {str(error.orig).splitlines()[0]}"}
+        except DatabaseError as error:
+            return {"refusal": _damaged(str(error.orig))}
+
+
+def _quick_damage() -> str:
+    """A look through the SQLite file at every start, as long as that costs no more than a second."""
+    from cctv.extensions import db
+    from cctv.services import doctor
+
+    file = Path(db.engine.url.database or "")
+    is_small = (
+        db.engine.dialect.name == "sqlite" and file.is_file() and file.stat().st_size < _LOOK_THROUGH_BYTES
+    )
+    return doctor.find_damage() if is_small else ""
+
+
+def _damaged(how: str) -> str:
+    return (
+        f"The database is damaged ({how.splitlines()[0]}). Put a backup of it in its place; after the start "
+        f"`flask reconcile` finds the footage that is newer than the backup."
+    )
 
 
 def _setup_path() -> str:
