@@ -14,6 +14,7 @@ from enum import StrEnum
 from cctv.capture import process
 from cctv.capture.attempt import Attempt, CannotStart, stands_still, why_it_ended
 from cctv.capture.content import Content, Look
+from cctv.capture.facts import Facts
 from cctv.capture.outside import Outside
 from cctv.capture.retries import Retries
 from cctv.causes import get as cause_of
@@ -55,6 +56,7 @@ class Keeper:
         self._patience = outside.patience
         self._final: tuple[str, str | None] | None = None
         self._retries = Retries(outside.patience)
+        self._facts = Facts()
         self._began_at = 0.0
         self._bytes_at = 0.0
         self._kill_at = 0.0
@@ -69,6 +71,7 @@ class Keeper:
         """The address, the login or what was learnt is new: begin anew."""
         self.source = source
         self._retries.forget()
+        self._facts = Facts()
         if self.phase == Phase.RUNNING:
             self.end("starting", now)
         elif self.phase == Phase.WAITING:
@@ -204,6 +207,8 @@ class Keeper:
             self.attempt.save(mapping=self.content.run.mapping)
         if look.closed:
             self._outside.closed(self, self.attempt.run, look.closed)
+            if rates := self._facts.learn(look.closed):
+                self._outside.learn(self, **rates)
 
     def _wait_for_picture(self, now: float) -> None:
         assert self.attempt is not None and self.content is not None

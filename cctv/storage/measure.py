@@ -37,6 +37,7 @@ class MeasuredSegment:
     init_size: int
     gops: tuple[tuple[int, int], ...]  # (byte offset, ticks since start_ticks) of each key-frame fragment
     is_damaged: bool  # there are bytes behind size_bytes that do not count
+    pictures: int = 0  # of the video
 
 
 class ClosedFile(NamedTuple):
@@ -54,6 +55,7 @@ class Tally:
     start_ticks: int = -1
     end_ticks: int = -1
     end_offset: int = 0
+    pictures: int = 0
     gops: list[tuple[int, int]] = field(default_factory=list)
 
     @property
@@ -77,6 +79,7 @@ class Tally:
             self.start_ticks = fragment.start_ticks
         if fragment.has_video:
             self.end_ticks = fragment.end_ticks
+            self.pictures += fragment.pictures
             if fragment.is_key:
                 self.gops.append((fragment.offset, fragment.start_ticks - self.start_ticks))
         self.end_offset = fragment.end_offset
@@ -95,6 +98,7 @@ class Tally:
             init_size=init_size,
             gops=tuple(self.gops),
             is_damaged=is_damaged,
+            pictures=self.pictures,
         )
 
 
