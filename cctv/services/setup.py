@@ -79,11 +79,11 @@ def create_owner(*, name: str, email: str, password: str, setup_code: str) -> Us
     Raises:
         NotFound: the code is wrong, or the owner exists.
         Invalid: keys are name, email, password.
+        Conflict: somebody else with the code was faster.
     """
     if not is_right_code(setup_code):
         raise NotFound("The set-up is finished or the code is not right.")
-    owner = users.create_user(name, email, password=password, role=Role.SUPER_ADMIN)
-    settings.save(setup_owner_id=owner.id)
+    owner = users.create_user(name, email, password=password, role=Role.SUPER_ADMIN, is_owner=True)
     _code_path().unlink(missing_ok=True)
     return owner
 

@@ -19,11 +19,12 @@ from sqlalchemy.exc import IntegrityError
 from cctv.clock import utcnow
 from cctv.errors import Conflict, Invalid
 from cctv.extensions import begin_writing, db
-from cctv.models import Role, User
+from cctv.models import Role, Setting, User
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1024
 _ROUNDS = 12
+_OWNER = "setup_owner_id"  # of the settings
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 # Sites without a public domain use .local; email-validator refuses it by default.
 if "local" in SPECIAL_USE_DOMAIN_NAMES:
@@ -60,13 +61,13 @@ def find_by_session(session_id: str) -> User | None:
 
 
 def create_user(
-    name: str, email: str, *, password: str, role: Role, username: str = "", commit: bool = True
+    name: str, email: str, *, password: str, role: Role, username: str = "", is_owner: bool = False
 ) -> User:
-    """Make an account.
+    """Make an account. `is_owner`: the first one, of the person who sets the installation up.
 
     Raises:
         Invalid: a field cannot be accepted; keys are name, email, username, password.
-        Conflict: the address or user name is taken.
+        Conflict: the address or user name is taken, or somebody else became the owner meanwhile.
     """
     errors: dict[str, str] = {}
     name, email = name.strip(), email.strip().lower()
@@ -83,16 +84,20 @@ def create_user(
         errors["password"] = problem
     if errors:
         raise Invalid(errors)
+    password_hash = hash_password(password)  # 250 ms: nobody else's writing waits for it
     begin_writing()
-    user = User(name=name, email=email, username=username, role=role, password_hash=hash_password(password))
+    if is_owner:
+        _claim_ownership()
+    user = User(name=name, email=email, username=username, role=role, password_hash=password_hash)
     db.session.add(user)
     try:
         db.session.flush()
     except IntegrityError:
         db.session.rollback()
         raise Conflict("An account with this e-mail address or user name exists.") from None
-    if commit:
-        db.session.commit()
+    if is_owner:
+        db.session.get_one(Setting, _OWNER).value = user.id
+    db.session.commit()
     return user
 
 
@@ -132,6 +137,21 @@ def set_theme(user: User, theme: str) -> None:
     begin_writing()
     user.theme = theme
     db.session.commit()
+
+
+def _claim_ownership() -> None:
+    """Of several people with the set-up code one becomes the owner: the row is locked until the commit."""
+    try:
+        if db.session.get(Setting, _OWNER, with_for_update=True, populate_existing=True) is None:
+            db.session.add(Setting(key=_OWNER, value=0))
+            db.session.flush()
+    except IntegrityError:
+        is_taken = True  # PostgreSQL: the other one has committed its row first
+    else:
+        is_taken = has_owner()
+    if is_taken:
+        db.session.rollback()
+        raise Conflict("Somebody else has just become the owner. Ask them for an account.")
 
 
 def _prehash(password: str) -> bytes:

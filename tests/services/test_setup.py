@@ -1,10 +1,15 @@
 """The first run: the code, its end, and what each step refuses."""
 
+import threading
+
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 
 from cctv import config
-from cctv.errors import Invalid, NotFound
+from cctv.errors import Conflict, Invalid, NotFound
+from cctv.extensions import db
+from cctv.models import User
 from cctv.services import settings, setup, users
 
 OWNER = {"name": "Ana Lima", "email": "ana@example.org", "password": "correct horse battery"}
@@ -27,6 +32,38 @@ def test_without_the_code_nobody_becomes_the_owner(context: Flask) -> None:
     with pytest.raises(NotFound):
         setup.create_owner(**OWNER, setup_code="guess")
     assert not users.has_owner()
+
+
+@pytest.mark.each_database
+def test_of_several_people_with_the_code_one_becomes_the_owner(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(users, "_ROUNDS", 4)
+    with app.app_context():
+        code = setup.code() or ""
+    together, outcomes = threading.Barrier(4), []
+    # All of them pass the look at the code before the first account is there.
+    monkeypatch.setattr(users, "hash_password", lambda password: str(together.wait(10)) + password[:5])
+
+    def become_owner(number: int) -> None:
+        with app.app_context():
+            try:
+                setup.create_owner(**{**OWNER, "email": f"ana{number}@example.org"}, setup_code=code)
+                outcomes.append("owner")
+            except Conflict:
+                outcomes.append("too late")
+            finally:
+                db.session.remove()
+
+    people = [threading.Thread(target=become_owner, args=(number,)) for number in range(4)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join(20)
+    assert sorted(outcomes) == ["owner", "too late", "too late", "too late"]
+    with app.app_context():
+        assert db.session.scalar(select(func.count(User.id))) == 1
+        assert settings.get("setup_owner_id") == db.session.scalar(select(User.id))
 
 
 def test_a_place_that_does_not_exist_is_refused(context: Flask) -> None:
