@@ -29,7 +29,7 @@ from cctv.services import captures
 _log = logging.getLogger(__name__)
 
 _LEASE_S = 15  # a job of a worker that gave no sign for so long is given to another one
-_BEAT_S = 5.0
+_BEAT_S = 7.0  # twice in a lease
 _STACK_BYTES = 256 * 1024  # of a thread that only waits
 
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -64,7 +65,7 @@ class CaptureNode:
         self.indexer = Indexer(app, config.media_dir, on_disk_error=self.volume.report)
         self.signpost = Signpost()
         self.syncer = Syncer(app, config, self.open_files)
-        self.housekeeper = Housekeeper(app, trouble=self.storage_trouble)
+        self.housekeeper = Housekeeper(app, trouble=self.storage_trouble, every_s=10.0)
         self._starters = ThreadPoolExecutor(_STARTERS, thread_name_prefix="start")
         self._next_start = 0.0
         self._start_lock = threading.Lock()
@@ -131,16 +132,15 @@ class CaptureNode:
         self.rounds.order(detach)
         return is_done.wait(timeout)
 
-    def open_files(self) -> dict[int, list[str]]:
-        """Paths of the files that grow now, by camera (main streams only)."""
-        found: dict[int, list[str]] = {}
+    def open_files(self) -> list[tuple[int, Path]]:
+        """(camera, path) of each file that grows now, of main streams."""
+        found = []
         for keeper in self.held().values():
             content = keeper.content
             if content is None or content.growing.number is None or keeper.source.kind != "main":
                 continue
-            growing = content.growing
-            path = growing.directory / paths.segment_name(growing.number or 0)
-            found.setdefault(keeper.source.camera_id, []).append(str(path))
+            name = paths.segment_name(content.growing.number)
+            found.append((keeper.source.camera_id, content.growing.directory / name))
         return found
 
     def _clock_stepped(self) -> None:

@@ -29,7 +29,7 @@ class Patience:
     clock_step: float = 2.0  # of the host's clock
     poll: float = 2.0  # what is wanted, asked once for all streams
     renew: float = 5.0  # a third of the lease
-    storage_check: float = 10.0
+    storage_check: float = 15.0  # with `hung`, a dead disk is told within 30 s
     hung: float = 10.0  # a round of watching that takes longer: the disk does not answer
     starts_per_second: float = 10.0  # a start costs 0.1 s of CPU: no storm when a switch comes back
     drift_window: float = 15.0  # over which the least lateness is looked for

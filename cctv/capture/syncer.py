@@ -21,14 +21,17 @@ from cctv.storage import disk
 
 _log = logging.getLogger(__name__)
 
+_MANY = 4  # from so many files on, the whole file system is cheaper
+
 
 class Syncer(threading.Thread):
     """The thread."""
 
-    def __init__(self, app: Flask, config: Config, open_files: Callable[[], dict[int, list[str]]]) -> None:
+    def __init__(self, app: Flask, config: Config, open_files: Callable[[], list[tuple[int, Path]]]) -> None:
         super().__init__(name="syncer", daemon=True)
         self._app = app
         self._every_s = config.fsync_seconds
+        self._media_dir = config.media_dir
         self._open_files = open_files
 
     def run(self) -> None:
@@ -37,9 +40,7 @@ class Syncer(threading.Thread):
             began = time.monotonic()
             files = self._open_files()
             cameras = self._wanted() if files else set()
-            for camera_id, group in files.items():
-                if cameras is None or camera_id in cameras:
-                    self._sync(group)
+            self._sync([path for camera, path in files if cameras is None or camera in cameras])
             time.sleep(max(0.5, self._every_s - (time.monotonic() - began)))
 
     def _wanted(self) -> set[int] | None:
@@ -52,10 +53,15 @@ class Syncer(threading.Thread):
             finally:
                 db.session.remove()
 
-    @staticmethod
-    def _sync(group: list[str]) -> None:
-        for path in group:
+    def _sync(self, wanted_files: list[Path]) -> None:
+        try:
+            if len(wanted_files) >= _MANY:
+                disk.sync_filesystem(self._media_dir)
+                return
+        except OSError as error:
+            _log.warning("%s: %s", self._media_dir, error)
+        for path in wanted_files:
             try:
-                disk.fdatasync_path(Path(path))
+                disk.fdatasync_path(path)
             except OSError as error:
                 _log.debug("%s: %s", path, error)
