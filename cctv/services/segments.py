@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from sqlalchemy import select, update
@@ -106,7 +107,9 @@ def _make_runs(runs: dict[str, RunFile]) -> dict[str, int]:
     """Row id by run key; rows that are missing are made, the cause of an end is added."""
     node_keys = {run.node for run in runs.values()}
     nodes = dict(db.session.execute(select(Node.key, Node.id).where(Node.key.in_(node_keys))).tuples().all())
-    for run in runs.values():
+    known = dict(db.session.execute(select(Run.key, Run.id).where(Run.key.in_(runs))).tuples().all())
+    fresh = [run for run in runs.values() if run.run not in known or run.ended_cause]
+    for run in fresh:
         if run.node not in nodes:
             _log.warning("files of run %s are not indexed: node %s is not known here", run.run, run.node)
             continue
@@ -118,6 +121,8 @@ def _make_runs(runs: dict[str, RunFile]) -> dict[str, int]:
         else:
             statement = statement.on_conflict_do_nothing(index_elements=["key"])
         db.session.execute(statement)
+    if not fresh:
+        return known
     return dict(db.session.execute(select(Run.key, Run.id).where(Run.key.in_(runs))).tuples().all())
 
 
@@ -146,7 +151,7 @@ def _wanted(files: list[ClosedFile], streams: dict[int, tuple[int, str]]) -> dic
 
 def _insert(file: MeasuredSegment, stream_id: int, run_id: int, state: SegmentState) -> bool:
     """False when the row was there. One that knew less of the file (read too early) learns the rest."""
-    facts = {
+    facts: dict[str, Any] = {
         "started_ms": file.started_ms,
         "ended_ms": min(file.ended_ms, file.started_ms + LONGEST_FILE_MS),
         "start_ticks": file.start_ticks,
@@ -155,21 +160,39 @@ def _insert(file: MeasuredSegment, stream_id: int, run_id: int, state: SegmentSt
         "gops": pack_gops(list(file.gops)),
         "is_damaged": file.is_damaged,
     }
-    statement = _insert_into(Segment).values(
-        stream_id=stream_id,
-        run_id=run_id,
-        number=file.number,
-        state=state,
-        is_locked=False,
-        **facts,
-    )
-    statement = statement.on_conflict_do_update(
-        index_elements=["run_id", "number"],
-        set_={**facts, "sha256": None},
-        where=Segment.size_bytes < file.size_bytes,
-    )
-    result: Any = db.session.execute(statement)
+    facts |= {
+        "stream_id": stream_id,
+        "run_id": run_id,
+        "number": file.number,
+        "state": state,
+        "is_locked": False,
+        "sha256": None,
+    }
+    connection = db.session.connection()
+    result: Any = connection.execute(_segment_insert(connection.dialect.name), facts)
     return bool(result.rowcount)
+
+
+@cache
+def _segment_insert(dialect_name: str) -> Any:
+    """The one INSERT of the index, made once: making it costs more than running it (measured)."""
+    insert = postgresql.insert if dialect_name == "postgresql" else sqlite.insert
+    statement = insert(Segment.__table__)
+    learnt = (
+        "started_ms",
+        "ended_ms",
+        "start_ticks",
+        "duration_ticks",
+        "size_bytes",
+        "gops",
+        "is_damaged",
+        "sha256",
+    )
+    return statement.on_conflict_do_update(
+        index_elements=["run_id", "number"],
+        set_={name: statement.excluded[name] for name in learnt},
+        where=Segment.size_bytes < statement.excluded.size_bytes,
+    )
 
 
 def _insert_into(table: type) -> Any:
