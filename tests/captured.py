@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from cctv.extensions import db
 from cctv.media.argv import capture_argv
 from cctv.models import Camera, Stream, StreamState, User
-from cctv.services import access
+from cctv.services import access, sessions
 from cctv.services.access import Action
 from cctv.storage import paths
 from cctv.storage.growing import GrowingRun
@@ -89,4 +89,6 @@ def add_camera(app: Flask, *, name: str = "Gate", state: str = StreamState.LIVE)
 def stream_base(app: Flask, user: User, camera_id: int, action: Action = Action.LIVE) -> str:
     """Where the bytes of a camera are for this person; ends with a slash."""
     with app.app_context():
+        if not user.session_id:
+            sessions.begin(user)
         return f"/stream/{access.media_token(user, camera_id, action)}/{camera_id}/"

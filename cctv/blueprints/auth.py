@@ -5,7 +5,6 @@ What a signed-in person may do is decided by services/access.py, never here.
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from urllib.parse import urlencode, urlsplit
 
@@ -22,12 +21,10 @@ from cctv.blueprints.frame import THEME_COOKIE
 from cctv.clock import utcnow
 from cctv.extensions import login_manager
 from cctv.models import User
-from cctv.services import settings, setup, users
+from cctv.services import sessions, settings, setup, users
 
 blueprint = Blueprint("auth", __name__)
 
-SESSION_SECONDS = 12 * 3600
-KEPT_SECONDS = 30 * 24 * 3600
 _YEAR_SECONDS = 365 * 24 * 3600
 _REFUSED = "Name or password is not right."
 _SWITCHED_OFF = "This account is switched off. Ask an Admin."
@@ -44,9 +41,9 @@ class SignInForm(FlaskForm):
 def register_auth(app: Flask) -> None:
     """Close every page and teach Flask-Login our accounts."""
     app.register_blueprint(blueprint)
-    app.permanent_session_lifetime = timedelta(seconds=KEPT_SECONDS)
+    app.permanent_session_lifetime = timedelta(seconds=sessions.LONGEST_KEPT_SECONDS)
     app.before_request(_require_sign_in)
-    login_manager.user_loader(users.find_by_session)
+    login_manager.user_loader(sessions.find_user)
     login_manager.unauthorized_handler(_unauthorised)
 
 
@@ -83,9 +80,8 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/logout")
 def sign_out() -> ResponseReturnValue:
-    """End this browser's session."""
-    logout_user()
-    session.clear()
+    """End this browser's session, also for whoever has a copy of its cookie."""
+    _end_session()
     return _htmx.redirect("/login")
 
 
@@ -99,16 +95,19 @@ def choose_theme() -> ResponseReturnValue:
 
 def begin_session(user: User, *, is_kept: bool = False) -> None:
     """A new session with a new id and token; what the old one held is gone."""
-    session.clear()
+    _end_session()
     g.pop("csrf_token", None)  # made for the session before; Flask-WTF keeps it for the whole request
+    sessions.begin(user, is_kept=is_kept)
     login_user(user)
     session.permanent = is_kept
-    session["until"] = _session_end(KEPT_SECONDS if is_kept else SESSION_SECONDS)
     users.note_sign_in(user)
 
 
-def _session_end(seconds: int = SESSION_SECONDS) -> int:
-    return int(time.time()) + seconds
+def _end_session() -> None:
+    if current_user.is_authenticated:
+        sessions.end(current_user.session_id)
+        logout_user()
+    session.clear()
 
 
 def local_path(wanted: str | None) -> str:
@@ -127,12 +126,10 @@ def local_path(wanted: str | None) -> str:
 def _require_sign_in() -> ResponseReturnValue | None:
     if _doors.is_open():
         return None
-    # A session that does not say when it ends is dated from now.
-    ends = session.setdefault("until", _session_end()) if current_user.is_authenticated else 0
-    if current_user.is_authenticated and ends < time.time():
-        logout_user()
-        session.clear()
-    return None if current_user.is_authenticated else _unauthorised()
+    if not current_user.is_authenticated:
+        return _unauthorised()
+    sessions.note_seen(current_user)
+    return None
 
 
 def _unauthorised() -> ResponseReturnValue:
@@ -150,7 +147,7 @@ def _unauthorised() -> ResponseReturnValue:
 
 def _page(form: SignInForm, *, problem: str | None = None) -> Response:
     """The form with the typed name, never with the typed password."""
-    kept_until = (utcnow() + timedelta(seconds=KEPT_SECONDS)).astimezone(settings.zone())
+    kept_until = (utcnow() + timedelta(seconds=sessions.LONGEST_KEPT_SECONDS)).astimezone(settings.zone())
     return _htmx.render(
         "auth/again.html" if _htmx.is_htmx() else "auth/login.html",
         status=422 if problem else 200,

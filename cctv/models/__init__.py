@@ -6,6 +6,7 @@ from cctv.models.node import Node
 from cctv.models.probe import Probe
 from cctv.models.recording import Gap, Recording, RecordingKind
 from cctv.models.segment import Run, Segment, SegmentState
+from cctv.models.session import Session
 from cctv.models.setting import Setting
 from cctv.models.stream import StateChange, Stream, StreamKind, StreamState
 from cctv.models.user import Role, User
@@ -24,6 +25,7 @@ __all__ = [
     "Run",
     "Segment",
     "SegmentState",
+    "Session",
     "Setting",
     "StateChange",
     "Stream",

@@ -50,11 +50,24 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     previous_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
+    # Of the request, not of the row.
+    session_id = ""
+    is_seen_lately = True
+
+    # Flask-Login compares get_id(), which is of the session: rows are the same when they are one object.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
     @property
     def is_active(self) -> bool:
         """Flask-Login's name for an account that is not switched off."""
         return self.is_enabled
 
     def get_id(self) -> str:
-        """What the session cookie holds: the account and the version it was opened under."""
-        return f"{self.id}.{self.session_version}"
+        """What the session cookie and stream tokens hold (services/sessions.py).
+
+        ValueError for a person who is not signed in.
+        """
+        if not self.session_id:
+            raise ValueError("this account was not loaded through a session")
+        return self.session_id

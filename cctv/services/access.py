@@ -15,7 +15,7 @@ from cctv import keys
 from cctv.errors import NotAllowed, NotFound
 from cctv.extensions import db
 from cctv.models import Camera, Role, User
-from cctv.services import users
+from cctv.services import sessions
 
 TOKEN_SECONDS = 12 * 3600  # the longest life of a stream address (DECISIONS 17)
 _RECHECK_SECONDS = 5.0
@@ -113,7 +113,7 @@ class _Verdicts:
         key, now = (session_id, camera_id, str(action)), time.monotonic()
         if self._until.get(key, 0.0) > now:
             return
-        user = users.find_by_session(session_id)
+        user = sessions.find_user(session_id)
         if user is None:
             raise NotFound("This address is not valid (any more). Sign in again.")
         try:

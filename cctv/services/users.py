@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import hmac
 import re
 
 import bcrypt
@@ -47,17 +46,6 @@ def find_by_login(name: str) -> User | None:
     """The account with that e-mail address or user name, in any case."""
     typed = name.strip().lower()
     return db.session.scalar(select(User).where(or_(User.email == typed, User.username == typed)))
-
-
-def find_by_session(session_id: str) -> User | None:
-    """The enabled account behind a session id (`User.get_id`), or None when it was signed out everywhere."""
-    user_id, _, version = session_id.partition(".")
-    if not user_id.isdigit():
-        return None
-    user = db.session.get(User, int(user_id))
-    if user is None or not user.is_enabled or not hmac.compare_digest(version, str(user.session_version)):
-        return None
-    return user
 
 
 def create_user(

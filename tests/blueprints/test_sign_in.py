@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from cctv.blueprints import auth
+from cctv.clock import now_ms
 from cctv.extensions import db
-from cctv.models import User
+from cctv.models import Session, User
 from tests.fixtures.application import OWNER_PASSWORD
 
 HTML = {"Accept": "text/html"}
@@ -134,14 +135,32 @@ class TestTheDoor:
     def test_a_session_ends_when_its_time_is_over(self, signed_in: FlaskClient, app: Flask) -> None:
         app.add_url_rule("/secret", "secret", lambda: "secret")
         assert signed_in.get("/secret", headers=HTML).text == "secret"
-        with signed_in.session_transaction() as session:
-            session["until"] = time.time() - 1
+        with app.app_context():
+            db.session.execute(update(Session).values(ends_ms=now_ms() - 1))
+            db.session.commit()
         assert signed_in.get("/secret", headers=HTML).status_code == 303
 
-    def test_signing_out_ends_the_session(self, signed_in: FlaskClient, app: Flask) -> None:
+    def test_signing_out_ends_the_session_for_a_stolen_cookie_too(
+        self, signed_in: FlaskClient, app: Flask
+    ) -> None:
         app.add_url_rule("/secret", "secret", lambda: "secret")
+        thief = app.test_client()
+        thief.set_cookie("session", signed_in.get_cookie("session").value)  # type: ignore[union-attr]
+        assert thief.get("/secret", headers=HTML).text == "secret"
         assert signed_in.post("/logout", headers=HTML).location == "/login"
         assert signed_in.get("/secret", headers=HTML).status_code == 303
+        assert thief.get("/secret", headers=HTML).status_code == 303
+
+    def test_signing_in_again_ends_the_session_before(
+        self, client: FlaskClient, app: Flask, owner: User
+    ) -> None:
+        app.add_url_rule("/secret", "secret", lambda: "secret")
+        client.post("/login", data=typed(), headers=HTML)
+        thief = app.test_client()
+        thief.set_cookie("session", client.get_cookie("session").value)  # type: ignore[union-attr]
+        client.post("/login", data=typed(), headers=HTML)
+        assert client.get("/secret", headers=HTML).text == "secret"
+        assert thief.get("/secret", headers=HTML).status_code == 303
 
     def test_a_raised_session_version_ends_every_session(
         self, signed_in: FlaskClient, app: Flask, owner: User

@@ -29,7 +29,7 @@ def test_each_database_has_the_tables_and_nobody_in_them(context: Flask, databas
 def test_the_owner_of_one_test_is_gone_in_the_next(owner: User, signed_in: FlaskClient) -> None:
     assert owner.id == 1
     with signed_in.session_transaction() as session:
-        assert session["_user_id"] == owner.get_id()
+        assert session["_user_id"] == owner.session_id
 
 
 def test_redis_comes_back_with_what_it_had(redis_server: RedisServer) -> None:

@@ -7,7 +7,7 @@ from cctv.clock import now_ms
 from cctv.errors import NotAllowed, NotFound
 from cctv.extensions import db
 from cctv.models import Camera, Role, Stream, User
-from cctv.services import access
+from cctv.services import access, sessions
 from cctv.services.access import Action
 
 
@@ -23,6 +23,7 @@ def person(role: Role) -> User:
     user = User(email=f"{role}@example.org", username=role, name=role, password_hash="x", role=role)
     db.session.add(user)
     db.session.commit()
+    sessions.begin(user)
     return user
 
 

@@ -1,0 +1,110 @@
+"""Sessions: one row for each browser, and every way in which one ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, select, update
+
+from cctv.clock import now_ms
+from cctv.extensions import db
+from cctv.models import Session, User
+from cctv.services import sessions
+
+
+@pytest.fixture
+def person(context: Flask, owner: User) -> User:
+    user = db.session.get_one(User, owner.id)
+    sessions.begin(user)
+    return user
+
+
+def change(**values: Any) -> None:
+    db.session.execute(update(Session).values(**values))
+    db.session.commit()
+
+
+def switch_off(person: User) -> None:
+    person.is_enabled = False
+    db.session.commit()
+
+
+def raise_version(person: User) -> None:
+    person.session_version += 1
+    db.session.commit()
+
+
+@pytest.mark.each_database
+def test_a_session_finds_its_person_in_one_read(person: User) -> None:
+    session_id, statements = person.session_id, []
+    db.session.remove()
+    event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    found = sessions.find_user(session_id)
+    assert found and found.name == "Olive Owner"
+    assert found.get_id() == session_id
+    assert [text[:6] for text in statements if text != "BEGIN"] == ["SELECT"]
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda person: sessions.end(person.session_id),
+        lambda _: change(ends_ms=now_ms()),
+        lambda _: change(seen_ms=now_ms() - sessions.IDLE_SECONDS * 1000 - 1),
+        switch_off,
+        raise_version,
+    ],
+    ids=["signed out", "too long", "unused", "switched off", "signed out everywhere"],
+)
+def test_a_session_ends(person: User, happens: Callable[[User], None]) -> None:
+    session_id = person.session_id
+    assert sessions.find_user(session_id) is not None
+    happens(person)
+    assert sessions.find_user(session_id) is None
+
+
+def test_one_browser_signs_out_alone(person: User) -> None:
+    first = person.session_id
+    sessions.begin(person)
+    sessions.end(first)
+    assert sessions.find_user(first) is None
+    assert sessions.find_user(person.session_id) is not None
+
+
+def test_a_kept_session_may_rest(person: User) -> None:
+    change(seen_ms=0, is_kept=True)
+    assert sessions.find_user(person.session_id) is not None
+
+
+def test_using_it_is_noted_rarely(person: User) -> None:
+    before = now_ms() - 10 * 60_000
+    change(seen_ms=before)
+    found = sessions.find_user(person.session_id)
+    assert found
+    sessions.note_seen(found)
+    noted = db.session.scalar(select(Session.seen_ms))
+    assert noted and noted > before
+    found = sessions.find_user(person.session_id)
+    assert found and found.is_seen_lately
+
+
+@pytest.mark.parametrize("guess", ["", "1", "1.1", "x" * 500, "' OR 1=1 --"])
+def test_nobody_is_behind_a_guess(person: User, guess: str) -> None:
+    assert sessions.find_user(guess) is None
+
+
+def test_an_account_without_a_session_gets_no_addresses(context: Flask, owner: User) -> None:
+    with pytest.raises(ValueError, match="session"):
+        owner.get_id()
+
+
+def test_old_ones_are_forgotten(person: User) -> None:
+    sessions.end(person.session_id)
+    sessions.forget_old()
+    assert db.session.scalar(select(Session.id))
+    change(ended_ms=now_ms() - 8 * 24 * 3600 * 1000)
+    sessions.forget_old()
+    assert db.session.scalar(select(Session.id)) is None
