@@ -56,16 +56,18 @@ def _run(farm: CameraFarm, chosen: list[Drill], database: str | None, *, is_long
 
 def _on_stages(farm: CameraFarm, group: list[Drill], database: str, *, is_long: bool) -> Iterable[Trial]:
     stage = None
-    for drill in group:
-        stage = stage or running.open_stage(farm, drill.needs, database=database, is_long=is_long)
-        trial = running.run(stage, drill)
-        print(trial.block(), flush=True)
-        yield trial
-        if trial.failures or not drill.needs.parts:
+    try:
+        for drill in group:
+            stage = stage or running.open_stage(farm, drill.needs, database=database, is_long=is_long)
+            trial = running.run(stage, drill)
+            print(trial.block(), flush=True)
+            yield trial
+            if trial.failures or not drill.needs.parts:
+                stage.close()
+                stage = None
+    finally:  # also when somebody interrupts
+        if stage is not None:
             stage.close()
-            stage = None
-    if stage is not None:
-        stage.close()
 
 
 if __name__ == "__main__":

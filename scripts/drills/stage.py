@@ -38,7 +38,7 @@ from tests.waiting import wait_until
 
 EMAIL, PASSWORD = "owner@example.org", "the password of the drills"
 _FRAMES = 160  # in the loops of 16 s that the small profiles play
-_SIZE_MB = 300  # of a small file system: more than the 64 MB below which nothing is started
+_SIZE_MB = 400  # of a small file system: its floor lies above what makes the reserve go
 _FAKETIME = "/usr/lib/{machine}-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
@@ -77,7 +77,7 @@ class Stage:
             url = self.postgres.url(self.postgres.create_database())
         config = make_config(data_dir, database_url=url, redis_url=self.redis.url)
         if self.needs.volume != "folder":
-            self.volume = Volume(self.top / "footage", self.needs.volume, size_mb=_SIZE_MB)
+            self.volume = Volume(self.top / "footage", self.needs.volume, size_mb=_SIZE_MB, inodes=4000)
             config = replace(config, media_dir=self.top / "footage")
         return config
 
