@@ -49,10 +49,13 @@ class Volume(threading.Thread):
 
     def prepare(self) -> None:
         """At the first start of all, declare MEDIA_DIR to be the footage volume; later only look."""
-        if not self._id_file.exists():
+        if not self._id_file.exists() or not self._id_file.read_text().strip():
             self._media_dir.mkdir(parents=True, exist_ok=True)
             disk.write_marker(self._media_dir, uuid.uuid4().hex)
             self._id_file.write_text(disk.read_marker(self._media_dir) or "")
+            # A power cut must not leave the name without the id: no disk would ever be the right one again.
+            disk.fsync_file(self._id_file)
+            disk.fsync_directory(self._id_file.parent)
         self.look()
 
     def report(self, error: OSError) -> None:

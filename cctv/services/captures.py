@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from redis.exceptions import RedisError
 from rq import Retry
 from rq.job import Job, JobStatus
+from rq.utils import as_text
 from sqlalchemy import select
 
 from cctv import queue
@@ -169,4 +170,19 @@ def _forget_stale(stream_id: int) -> None:
     captures = queue.queue(queue.CAPTURE)
     job = captures.fetch_job(job_id(stream_id))
     if isinstance(job, Job) and job.get_status(refresh=False) != JobStatus.QUEUED:
-        job.delete()
+        try:
+            job.delete()
+        except ValueError:  # RQ cannot delete a job of which an execution has expired (rq 3.0)
+            _forget_executions(job)
+            job.delete()
+
+
+def _forget_executions(job: Job) -> None:
+    """Take the executions of a job out of its own list and out of the list of what runs."""
+    running, own = job.started_job_registry, job.execution_registry
+    known: Any = own.connection.zrange(own.key, 0, -1)
+    with own.connection.pipeline() as pipeline:
+        for name in known:
+            pipeline.zrem(running.key, f"{job.id}:{as_text(name)}")
+        pipeline.delete(own.key)
+        pipeline.execute()

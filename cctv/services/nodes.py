@@ -17,6 +17,7 @@ from cctv.clock import now_ms
 from cctv.errors import NotFound
 from cctv.extensions import begin_writing, db
 from cctv.models import Node
+from cctv.storage import disk
 
 DOWN_AFTER_MS = 15_000
 
@@ -24,23 +25,33 @@ DOWN_AFTER_MS = 15_000
 def key() -> str:
     """The key of this machine, made once; needs no database."""
     path = config.current().data_dir / "node_id"
+    return _read_key(path) or _make_key(path)
+
+
+def _read_key(path: Path) -> str:
+    """Empty when there is none; a power cut may have left the name without the bytes."""
     try:
         return path.read_text().strip()
     except FileNotFoundError:
-        return _make_key(path)
+        return ""
 
 
 def _make_key(path: Path) -> str:
-    # Written aside and linked, so that two processes starting at once agree on one key.
+    # Written aside and linked, so that two processes starting at once agree on one key; on the disk before
+    # anybody uses it, because the footage and its rows are found by it.
     fresh = path.with_name(f".node_id.{os.getpid()}")
     fresh.write_text(uuid.uuid4().hex)
+    disk.fsync_file(fresh)
     try:
+        if path.exists() and not _read_key(path):
+            path.unlink()
         os.link(fresh, path)
     except FileExistsError:
         pass
     finally:
         fresh.unlink()
-    return path.read_text().strip()
+    disk.fsync_directory(path.parent)
+    return _read_key(path)
 
 
 def this_node() -> Node:

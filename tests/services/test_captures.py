@@ -180,3 +180,17 @@ def test_an_on_demand_stream_is_queued_only_when_somebody_watches(stream_id: int
     assert captures.start_on_demand(small.id)
     assert jobs.get_job_ids()[0] == f"capture_{small.id}"
     assert captures.watched([small.id, stream_id]) == {small.id}
+
+
+def test_a_job_whose_execution_has_expired_is_put_on_the_queue_again(
+    stream_id: int, redis_server: RedisServer
+) -> None:
+    client, job_id = redis_server.client(), captures.job_id(stream_id)
+    client.delete("rq:queue:capture")
+    client.hset(f"rq:job:{job_id}", "status", "started")
+    at = now_ms() / 1000 + 60
+    client.zadd(f"rq:executions:{job_id}", {"gone": at})
+    client.zadd("rq:wip:capture", {f"{job_id}:gone": at})
+    assert captures.dispatch() == 1
+    assert client.lrange("rq:queue:capture", 0, -1) == [job_id.encode()]
+    assert client.zcard("rq:wip:capture") == 0
