@@ -43,8 +43,8 @@ def cut(stage: Stage, trial: Trial) -> None:
         os.utime(path, (0, 0))  # a start after a real cut knows them to be older than the machine's boot
     trial.seen.append(f"{len(empty)} files came back with 0 bytes")
     stage.start()
-    for cam in cams:
-        trial.within("live", 30, stage.is_live(cam), patience_s=60)
+    flowing = [stage.is_flowing(cam) for cam in cams]
+    trial.within("recorded", 30, lambda: all(ask() for ask in flowing), patience_s=60)
     limit_s = stage.config.fsync_seconds + _FRAGMENT_S
     for cam in cams:
         trial.within("indexed again", 30, _is_indexed(stage, cam, cut_ms), patience_s=60)
