@@ -13,7 +13,7 @@ from flask import Response
 from cctv import causes
 from cctv.blueprints import _htmx
 from cctv.models import Camera, Probe
-from cctv.services import probes
+from cctv.services import cameras, probes
 
 # State of a step -> the mark in front of it.
 _MARKS = {"ok": "ok", "warn": "warn", "bad": "bad", "skipped": "off"}
@@ -29,6 +29,10 @@ _STEPS = {
     "sound": "Sound",
 }
 _UNDER_WAY = {"queued", "running"}
+_NO_PATH = (
+    "None of the usual stream paths exists",
+    "The login is right. Look into the camera's manual or its web page for the RTSP link, and paste it.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Verdict:
 def answer(probe: Probe) -> Response:
     """The check so far: a page for a browser, the part that asks again by itself for HTMX."""
     picture = probes.picture_path(probe.id)
+    twin = cameras.find_duplicate(probe.url, except_id=probe.camera_id)
     return _htmx.render(
         "probes/show.html",
         "check",
@@ -53,6 +58,10 @@ def answer(probe: Probe) -> Response:
         verdict=_verdict(probe),
         rows=[_row(step) for step in probe.steps],
         is_over=probe.state not in _UNDER_WAY,
+        twin=twin,
+        is_bad=probe.state in {"failed", "expired"},
+        may_try_paths=probe.state == "failed" and probes.may_try_paths(probe.cause, probe.result),
+        is_tries="tried" in probe.result,
         has_picture=picture.exists(),
         has_clip=picture.with_suffix(".mp4").exists(),
     )
@@ -70,13 +79,14 @@ def refusal(sentence: str, camera: Camera | None) -> Response:
         warnings=[],
         rows=[],
         is_over=True,
+        is_bad=True,
     )
 
 
 def _row(step: dict[str, Any]) -> tuple[str, str]:
     """(mark, words) of a step: "Login – not checked", "Port 554 is open"."""
     state, text = step.get("state", ""), step.get("text", "")
-    if state == "skipped":
+    if state == "skipped" and text == "not checked":
         text = f"{_STEPS.get(step.get('code', ''), 'Step')} – {text}"
     return _MARKS.get(state, "off"), text[:1].upper() + text[1:]
 
@@ -85,5 +95,7 @@ def _verdict(probe: Probe) -> Verdict | None:
     if not probe.cause:
         return None
     cause = causes.get(probe.cause)
+    if probe.cause == "path" and "tried" in probe.result:
+        return Verdict(probe.cause, *_NO_PATH, cause.field)
     headline, body = cause.told(**probes.facts(probe))
     return Verdict(probe.cause, headline, body, cause.field)

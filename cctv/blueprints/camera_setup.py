@@ -26,7 +26,7 @@ blueprint = Blueprint("camera_setup", __name__, url_prefix="/cameras")
 def add() -> ResponseReturnValue:
     """The empty form."""
     access.authorise(current_user, None, Action.CAMERA_ADD)
-    return _page(CameraEditor.blank())
+    return _page(_with_found_path(CameraEditor.blank()))
 
 
 @blueprint.post("/add")
@@ -41,7 +41,8 @@ def create() -> ResponseReturnValue:
         camera = cameras.create_camera(typed, current_user)
     except Invalid as error:
         return _refused(form, None, error.errors)
-    return _saved(camera, f"{camera.name} is added.")
+    twin = cameras.find_duplicate(camera.main.url or "", except_id=camera.id)
+    return _saved(camera, f"{camera.name} is added.", twin)
 
 
 @blueprint.post("/demo")
@@ -56,7 +57,7 @@ def add_demo() -> ResponseReturnValue:
 def edit(camera_id: int) -> ResponseReturnValue:
     """The form with what is stored."""
     camera = _camera(camera_id, Action.CAMERA_EDIT)
-    return _page(CameraEditor.of(camera), camera)
+    return _page(_with_found_path(CameraEditor.of(camera)), camera)
 
 
 @blueprint.post("/<int:camera_id>/edit")
@@ -99,9 +100,25 @@ def _number(text: str | None) -> int | None:
     return int(text) if text and text.isdigit() else None
 
 
-def _saved(camera: Camera, text: str) -> Response:
+def _saved(camera: Camera, text: str, twin: Camera | None = None) -> Response:
+    """To the page of the camera; with a word about another one that has the same address."""
     response = _htmx.redirect(url_for("cameras.show", camera_id=camera.id))
-    return _htmx.toast(response, "ok", text)
+    if twin is None:
+        return _htmx.toast(response, "ok", text)
+    open_it = {"label": "Open it", "href": url_for("cameras.show", camera_id=twin.id)}
+    return _htmx.toast(
+        response, "warn", f"{text} Its address is already here as {twin.name}.", actions=[open_it]
+    )
+
+
+def _with_found_path(form: CameraEditor) -> CameraEditor:
+    """With the address that the tries of usual paths found, for a browser without JavaScript."""
+    probe_id = request.args.get("found", type=int)
+    if probe_id is not None:
+        probe = probes.get_probe(probe_id, current_user)
+        form.url.data = probe.result.get("found") or probe.url
+        form.username.data = probe.username
+    return form
 
 
 def _page(form: CameraEditor, camera: Camera | None = None, *, delete_problem: str | None = None) -> Response:

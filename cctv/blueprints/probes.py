@@ -15,7 +15,7 @@ from cctv.blueprints import _check, _htmx
 from cctv.blueprints.camera_forms import CameraEditor
 from cctv.errors import Invalid, NotFound
 from cctv.models import Camera
-from cctv.services import access, probes
+from cctv.services import access, probes, usual_paths
 from cctv.services.access import Action
 
 blueprint = Blueprint("probes", __name__, url_prefix="/probes")
@@ -50,6 +50,17 @@ def cancel(probe_id: int) -> ResponseReturnValue:
     """The person left the page."""
     probes.cancel(probes.get_probe(probe_id, current_user))
     return _htmx.no_content()
+
+
+@blueprint.post("/<int:probe_id>/paths")
+def try_paths(probe_id: int) -> ResponseReturnValue:
+    """Try the usual stream paths with the login of a check whose path was wrong."""
+    probe = probes.get_probe(probe_id, current_user)
+    _camera(probe.camera_id)
+    tries = usual_paths.start(probe)
+    if not _htmx.is_htmx():
+        return _htmx.redirect(url_for("probes.show", probe_id=tries.id))
+    return _check.answer(tries)
 
 
 @blueprint.get("/<int:probe_id>/picture.jpg")

@@ -10,9 +10,10 @@ from cctv.services import captures, gaps, nodes, probes, recordings, sessions
 
 
 def tick() -> None:
-    """Every 10 s: captures without an owner, recordings that end, new days, gaps that can be explained."""
+    """Every 10 s: captures without an owner, recordings that end, new days, gaps, passwords of old checks."""
     captures.dispatch()
     recordings.tick()
+    probes.forget_passwords()
     gaps.settle_all()
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from cctv.media.addresses import CameraAddress
 from cctv.media.boxes import TICKS_PER_SECOND, Fragment, Init, NotMedia, read_init, scan
 from cctv.media.masking import mask
 
+_ASK_EVERY_S = 0.5
 FAR_APART_S = 4  # seconds between full pictures above which live view starts slowly
 
 
@@ -46,8 +48,10 @@ def take(
     hevc: bool,
     full_analysis: bool = False,
     picture_path: Path | None = None,
+    is_unwanted: Callable[[], bool] = lambda: False,
 ) -> Clip:
-    """Capture at most `seconds` of the (pinned) address; ends early once enough is known."""
+    """Capture at most `seconds` of the (pinned) address; ends early once enough is known, or when
+    `is_unwanted` (asked twice a second) says so."""
     with tempfile.TemporaryDirectory(prefix="cctv-check-") as directory:
         list_path, out, log = (Path(directory) / name for name in ("source.ffconcat", "clip.mp4", "log"))
         text = argv.source_list(
@@ -65,7 +69,7 @@ def take(
             full_analysis=full_analysis,
             ffmpeg_path=tools.ffmpeg_path() or "ffmpeg",
         )
-        _run(command, out, log, timeout_s=timeout_s)
+        _run(command, out, log, timeout_s=timeout_s, is_unwanted=is_unwanted)
         found = _look(out)
         if found is None or not found[1]:
             words = log.read_text(errors="replace") if log.exists() else ""
@@ -76,18 +80,25 @@ def take(
         return _facts(init, fragments, has_picture=has_picture)
 
 
-def _run(command: list[str], out: Path, log: Path, *, timeout_s: float) -> None:
+def _run(
+    command: list[str], out: Path, log: Path, *, timeout_s: float, is_unwanted: Callable[[], bool]
+) -> None:
     with log.open("wb") as words:
         child = subprocess.Popen(
             tools.dying_with_parent(command), stdin=subprocess.DEVNULL, stdout=words, stderr=words
         )
     deadline = time.monotonic() + timeout_s
+    ask_at = time.monotonic() + _ASK_EVERY_S
     try:
         while child.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
             found = _look(out)
             if found and _is_enough(found[1]):
                 break
+            if time.monotonic() >= ask_at:
+                ask_at += _ASK_EVERY_S
+                if is_unwanted():
+                    break
     finally:
         child.terminate()
         try:

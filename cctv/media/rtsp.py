@@ -104,24 +104,33 @@ def check(
     timeout_s: float = 4.0,
     total_s: float = 10.0,
     clip_s: float = 8.5,
+    is_unwanted: Callable[[], bool] = lambda: False,
 ) -> CheckReport:
     """Check one address with its credentials. Each network step takes at most `timeout_s`, all of it
     `total_s`.
 
     At most two DESCRIBE are sent, the login at most once of them; ffmpeg logs in a second time only after
-    it worked.
+    it worked. `is_unwanted` is asked while looking at the picture, which takes longest; what `on_step`
+    raises ends the check at once.
     """
     started = time.monotonic()
     report = CheckReport()
     ladder = _Ladder(on_step)
     step = ["address"]
     try:
-        report.ip = _resolved(address, networks, timeout_s)
+        report.ip = resolve_in_time(address, networks, timeout_s)
         ladder.tell("address", "ok", f"found at {report.ip}")
         step[0] = "tcp"
         _talk(address, report, ladder, step, timeout_s=timeout_s)
         _watch(
-            address, report, ladder, step, clip_s=clip_s, until=started + total_s, picture_path=picture_path
+            address,
+            report,
+            ladder,
+            step,
+            clip_s=clip_s,
+            until=started + total_s,
+            picture_path=picture_path,
+            is_unwanted=is_unwanted,
         )
     except RtspTrouble as trouble:
         report.cause = trouble.code
@@ -134,8 +143,12 @@ def check(
     return report
 
 
-def _resolved(address: CameraAddress, networks: Networks, timeout_s: float) -> str:
-    """Look the name up in a thread of its own, because the name service has no timeout."""
+def resolve_in_time(address: CameraAddress, networks: Networks, timeout_s: float) -> str:
+    """The address to connect to, looked up in a thread of its own because the name service has no timeout.
+
+    Raises:
+        RtspTrouble: dns or outside.
+    """
     found: list[str | AddressRefused] = []
 
     def look_up() -> None:
@@ -168,7 +181,7 @@ def _talk(
     finally:
         client.close()
     report.needed_login = client.was_challenged
-    code = _trouble(answer)
+    code = cause_of(answer)
     if code in {"auth", "forbidden", "busy"}:
         raise RtspTrouble(code, f"DESCRIBE: {answer.status} {answer.reason}")
     ladder.tell("login", "ok", "login accepted" if report.needed_login else "no login needed")
@@ -181,7 +194,8 @@ def _talk(
     _check_video(report.description)
 
 
-def _trouble(answer: Answer) -> str | None:
+def cause_of(answer: Answer) -> str | None:
+    """What the answer to DESCRIBE says is wrong (causes.py); None when there is a description."""
     if answer.status == 200:
         return None
     if answer.status in _BY_STATUS:
@@ -209,6 +223,7 @@ def _watch(
     clip_s: float,
     until: float,
     picture_path: Path | None,
+    is_unwanted: Callable[[], bool],
 ) -> None:
     description = report.description
     assert description is not None
@@ -225,6 +240,7 @@ def _watch(
             hevc=is_hevc,
             full_analysis=full_analysis,
             picture_path=picture_path,
+            is_unwanted=is_unwanted,
         )
         report.full_analysis = full_analysis
         if seen.cause != "analysis":

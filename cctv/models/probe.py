@@ -1,6 +1,6 @@
 """A check of a camera address: its steps as they happen and what was found.
 
-The password is here encrypted only while the check runs, and is cleared at its end.
+The password is here encrypted only while the check runs, and for some minutes when the path was wrong.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class Probe(db.Model):  # type: ignore[name-defined]
     url: Mapped[str] = mapped_column(String(500))  # without credentials
     username: Mapped[str] = mapped_column(String(128), default="")
     password_encrypted: Mapped[str | None] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(String(8), default="queued")  # queued|running|done|failed|cancelled
+    # queued|running|done|failed|found (a usual path that works)|expired (its password is forgotten)|left (by
+    # the person who started it)
+    state: Mapped[str] = mapped_column(String(8), default="queued")
     cause: Mapped[str | None] = mapped_column(String(24))  # the first thing that is wrong, causes.py
     steps: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     result: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

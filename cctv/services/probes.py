@@ -1,15 +1,18 @@
 """Checking a camera address before it is trusted: queued, run by a worker, its steps told as they happen.
 
 The password is sealed in the row while the check runs and cleared at its end; it never reaches the queue.
+It stays for some minutes only when the path was wrong, so that usual_paths.py may go on with the same login.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from cctv import config, keys, queue
 from cctv.clock import utcnow
@@ -20,6 +23,12 @@ from cctv.models import Camera, Probe, User
 from cctv.services import cameras
 
 KEPT_HOURS = 24
+LONGEST_SECONDS = 600  # no check runs, and no password waits for the usual paths, longer than this
+_UNDER_WAY = ("queued", "running")
+
+
+class Cancelled(Exception):
+    """The person left; the check ends where it is."""
 
 
 def start(
@@ -52,7 +61,7 @@ def start(
     db.session.add(probe)
     db.session.commit()
     if not queue.enqueue(queue.HIGH, "cctv.jobs.probes.run", probe.id, timeout_seconds=60):
-        _finish(probe.id, state="failed", cause="unknown", result={})
+        finish(probe.id, state="failed", cause="unknown", result={})
     return probe
 
 
@@ -113,18 +122,41 @@ def demand_check(camera: Camera, typed: cameras.CameraForm, *, probe_id: int | N
 
 
 def cancel(probe: Probe) -> None:
-    """The person left the page: what has not started is not started."""
+    """The person left the page: what has not started is not started, what runs ends soon."""
     begin_writing()
-    db.session.execute(
-        update(Probe)
-        .where(Probe.id == probe.id, Probe.state == "queued")
-        .values(state="cancelled", password_encrypted=None)
-    )
+    mine = update(Probe).where(Probe.id == probe.id)
+    db.session.execute(mine.where(Probe.state.in_(_UNDER_WAY)).values(state="left"))
+    db.session.execute(mine.where(Probe.password_encrypted.is_not(None)).values(password_encrypted=None))
     db.session.commit()
+
+
+def has_left(probe_id: int) -> bool:
+    """Whether the person left."""
+    state = db.session.scalar(select(Probe.state).where(Probe.id == probe_id))
+    db.session.commit()
+    return state != "running"
 
 
 def run(probe_id: int) -> None:
     """Do the check; called by the worker. A check that somebody else runs or cancelled is left alone."""
+    claimed = claim(probe_id)
+    if claimed is None:
+        return
+    address, networks = claimed
+    with suppress(Cancelled):
+        report = rtsp.check(
+            address,
+            networks=networks,
+            picture_path=picture_path(probe_id),
+            on_step=lambda step: add_step(probe_id, step),
+            is_unwanted=lambda: has_left(probe_id),
+        )
+        state = "failed" if report.cause else "done"
+        finish(probe_id, state=state, cause=report.cause, result=report.facts())
+
+
+def claim(probe_id: int) -> tuple[addresses.CameraAddress, addresses.Networks] | None:
+    """Begin a queued check: its address with the login, and where it may lie; None: not to be run."""
     begin_writing()
     claimed = db.session.execute(
         update(Probe)
@@ -134,18 +166,12 @@ def run(probe_id: int) -> None:
     ).scalar()
     db.session.commit()
     if claimed is None:
-        return
+        return None
     probe = db.session.get_one(Probe, probe_id)
     password = keys.decrypt(probe.password_encrypted) if probe.password_encrypted else ""
     address = addresses.parse_typed(probe.url).with_login(probe.username, password)
     is_demo = probe.camera is not None and probe.camera.is_demo
-    report = rtsp.check(
-        address,
-        networks=cameras.networks(is_demo=is_demo),
-        picture_path=picture_path(probe_id),
-        on_step=lambda step: _add_step(probe_id, asdict(step)),
-    )
-    _finish(probe_id, state="failed" if report.cause else "done", cause=report.cause, result=report.facts())
+    return address, cameras.networks(is_demo=is_demo)
 
 
 def picture_path(probe_id: int) -> Path:
@@ -180,18 +206,42 @@ def forget_old() -> None:
     db.session.commit()
 
 
-def _add_step(probe_id: int, step: dict[str, Any]) -> None:
+def forget_passwords() -> None:
+    """Clear the passwords of checks whose worker died and of paths that nobody tried."""
+    old = Probe.created_at < utcnow() - timedelta(seconds=LONGEST_SECONDS)
+    overdue = (Probe.password_encrypted.is_not(None) | Probe.state.in_(_UNDER_WAY)) & old
+    if db.session.scalar(select(Probe.id).where(overdue).limit(1)) is None:
+        return
     begin_writing()
-    probe = db.session.get_one(Probe, probe_id)
-    probe.steps = [*probe.steps, step]
+    db.session.execute(update(Probe).where(overdue).values(state="expired", password_encrypted=None))
     db.session.commit()
 
 
-def _finish(probe_id: int, *, state: str, cause: str | None, result: dict[str, Any]) -> None:
+def add_step(probe_id: int, step: rtsp.Step) -> None:
+    """Tell one more step.
+
+    Raises:
+        Cancelled: the person left.
+    """
     begin_writing()
-    db.session.execute(
-        update(Probe)
-        .where(Probe.id == probe_id)
-        .values(state=state, cause=cause, result=result, password_encrypted=None)
-    )
+    probe = db.session.get_one(Probe, probe_id, populate_existing=True)
+    if probe.state != "running":
+        db.session.rollback()
+        raise Cancelled
+    probe.steps = [*probe.steps, asdict(step)]
     db.session.commit()
+
+
+def finish(probe_id: int, *, state: str, cause: str | None, result: dict[str, Any]) -> None:
+    """The end of a check that was not cancelled. A wrong path leaves the password for the usual ones."""
+    values: dict[str, Any] = {"state": state, "cause": cause, "result": result}
+    if not may_try_paths(cause, result):
+        values["password_encrypted"] = None
+    begin_writing()
+    db.session.execute(update(Probe).where(Probe.id == probe_id, Probe.state.in_(_UNDER_WAY)).values(values))
+    db.session.commit()
+
+
+def may_try_paths(cause: str | None, result: dict[str, Any]) -> bool:
+    """Whether the usual paths are worth a try after a check that ended so; not a second time."""
+    return cause == "path" and "tried" not in result

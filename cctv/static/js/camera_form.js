@@ -1,5 +1,7 @@
 // The form of a camera: a make fills the path, a check marks the field it is about, a changed address forgets the check.
 
+import { token } from "./marks.js";
+
 const form = document.querySelector("[data-camera-form]");
 
 function field(name) {
@@ -64,6 +66,24 @@ function onKey(event) {
   (event.ctrlKey || event.metaKey ? document.getElementById("save") : form.querySelector("[data-check]")).click();
 }
 
+// Nobody waits for the check any more: the server ends it, and forgets the password it was given.
+function cancelCheck() {
+  const check = document.querySelector("#check[data-cancel]");
+  if (!check) return;
+  fetch(check.dataset.cancel, { method: "POST", keepalive: true, headers: { "X-CSRFToken": token() } }).catch(() => {});
+  delete check.dataset.cancel;
+}
+
+// A path that works goes into the field and is looked at like a typed one.
+function usePath(event) {
+  const link = event.target.closest("[data-use-path]");
+  if (!link || !form) return; // elsewhere the link leads to the form
+  event.preventDefault();
+  field("url").value = link.dataset.usePath;
+  forgetCheck();
+  form.querySelector("[data-check]").click();
+}
+
 async function copyReport(event) {
   const link = event.target.closest("[data-fetch-copy]");
   if (!link || !navigator.clipboard) return; // without TLS the link opens the text
@@ -86,3 +106,6 @@ if (form) {
   });
 }
 document.addEventListener("click", copyReport);
+document.addEventListener("click", usePath);
+document.body.addEventListener("htmx:beforeRequest", (event) => event.target.matches("[data-check]") && cancelCheck());
+addEventListener("pagehide", cancelCheck);
