@@ -16,7 +16,7 @@ from flask_wtf.csrf import generate_csrf
 from wtforms import BooleanField, PasswordField, StringField
 from wtforms.validators import Length
 
-from cctv.blueprints import _doors, _htmx, errors
+from cctv.blueprints import _doors, _guesses, _htmx, errors
 from cctv.blueprints.frame import THEME_COOKIE
 from cctv.clock import utcnow
 from cctv.extensions import login_manager
@@ -64,18 +64,23 @@ def sign_in() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _page(form, problem=_REFUSED)
     user = users.find_by_login(form.name.data or "")
+    guess = _guesses.of_password(user, form.name.data or "")
+    if guess.wait_seconds:
+        return guess.slow_down(_page(form, problem=guess.sentence))
     is_right = users.check_password(user, form.password.data or "")
     if user is None or not is_right:
         return _page(form, problem=_REFUSED)
+    guess.was_right()
     if not user.is_enabled:
         return _page(form, problem=_SWITCHED_OFF)
     begin_session(user, is_kept=bool(form.keep.data))
     if _htmx.is_htmx():
-        return _htmx.trigger(_htmx.no_content(), "signed-in", {"token": generate_csrf()})
+        signed_in = _htmx.trigger(_htmx.no_content(), "signed-in", {"token": generate_csrf()})
+        return _guesses.know_browser(signed_in, user)
     if last := _last_sign_in(user):
         flash({"text": last, "actions": []}, "info")  # type: ignore[arg-type]
     start = "/setup/place" if setup.may_continue(user) else request.args.get("next")
-    return _with_theme(_htmx.redirect(local_path(start)), user.theme)
+    return _guesses.know_browser(_with_theme(_htmx.redirect(local_path(start)), user.theme), user)
 
 
 @blueprint.post("/logout")

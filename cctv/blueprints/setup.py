@@ -16,7 +16,7 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, IntegerField, PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange
 
-from cctv.blueprints import _forms, _htmx, auth
+from cctv.blueprints import _forms, _guesses, _htmx, auth
 from cctv.errors import CctvError, Conflict, Invalid, NotFound
 from cctv.models import Camera, User
 from cctv.services import access, cameras, passwords, settings, setup
@@ -91,7 +91,12 @@ def welcome() -> ResponseReturnValue:
     """Take the code: from the printed link without a click, else from a field."""
     form = CodeForm()
     typed = request.args.get("code", "") if request.method == "GET" else (form.code.data or "")
-    if setup.is_right_code(typed):
+    guess = _guesses.of_code() if typed.strip() else None
+    if guess and guess.wait_seconds:
+        _forms.add_errors(form, {"code": guess.sentence})
+        return guess.slow_down(_forms.problems("setup/welcome.html", form))
+    if guess and setup.is_right_code(typed):
+        guess.was_right()
         session[_CODE] = typed.strip()
         return to("owner")
     if request.method == "POST" and form.validate():

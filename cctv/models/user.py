@@ -56,7 +56,7 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
 
     # Flask-Login compares get_id(), which is of the session: rows are the same when they are one object.
     __eq__ = object.__eq__
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __hash__ = object.__hash__
 
     @property
     def is_active(self) -> bool:

@@ -59,6 +59,18 @@ class TestBeforeThereIsAnOwner:
     def test_an_old_link_says_so(self, client: FlaskClient, code: str) -> None:
         assert "not (any more) the right one" in client.get("/setup/welcome?code=old", headers=HTML).text
 
+    @pytest.mark.parametrize("by_form", [True, False])
+    def test_guessing_the_code_becomes_slow(self, client: FlaskClient, code: str, by_form: bool) -> None:
+        def guess(typed: str) -> int:
+            if by_form:
+                return client.post("/setup/welcome", data={"code": typed}, headers=HTML).status_code
+            return client.get(f"/setup/welcome?code={typed}", headers=HTML).status_code
+
+        assert 429 not in [guess(f"guess {n}") for n in range(10)]
+        assert guess("guess") == 429
+        assert guess(code) == 429, "a wait that ends for the right one would tell it"
+        assert client.get("/setup/welcome", headers=HTML).status_code == 200
+
     def test_a_refused_owner_keeps_everything_but_the_password(self, with_code: FlaskClient) -> None:
         typed = {**OWNER, "email": "ana@", "password": "a short one"}
         answer = with_code.post("/setup/owner", data=typed, headers=HTML)
