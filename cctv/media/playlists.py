@@ -65,6 +65,7 @@ def low_latency(
     open_cell: Cell | None = None,
     hint_uri: str = "",
     target_s: int | None = None,
+    hold_back_parts: float = 3.0,
 ) -> str:
     """Low-latency playlist: `cells` with their recent parts, then the parts of the cell that is still
     growing, then the address of the part that comes next (bis, 4.4.5.3), which the server answers when it
@@ -76,8 +77,8 @@ def low_latency(
     shown = [*cells, *([open_cell] if open_cell else [])]
     parts = [part for cell in cells for part in cell.parts] + list(open_parts)
     longest = max([part_target_s, *(part.duration_s for part in parts)])
-    # Three part targets is the least that is recommended (bis, 4.4.3.8); players sit this far behind the end.
-    control = f"CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={_decimal(longest * 3)}"
+    # Players sit this far behind the end: at least two part targets, three are recommended (bis, 4.4.3.8).
+    control = f"CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={_decimal(longest * hold_back_parts)}"
     lines = _head(9, shown, sequence=sequence, target_s=target_s)
     lines.insert(3, f"#EXT-X-SERVER-CONTROL:{control}")
     lines.insert(4, f"#EXT-X-PART-INF:PART-TARGET={_decimal(longest)}")

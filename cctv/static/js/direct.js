@@ -24,7 +24,7 @@ export class Direct {
     this.video = video;
     this.onSlow = onSlow; // the connection does not keep up
     this.jumps = [];
-    this.target = 0.3; // seconds behind the newest fragment, as it arrives
+    this.target = 0.28; // seconds behind the newest fragment, as it arrives
     this.behind = 0;
     this.waiting = []; // chunks that are not appended yet
     this.onStall = () => this.firstAt && (this.target = Math.min(1, this.target + 0.05));
