@@ -10,14 +10,11 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Row, ScalarSelect, Select, func, or_, select
 
-from cctv import config
-from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.intervals import Interval, subtract, union
-from cctv.models import Node, Run, Segment, SegmentState, Stream, StreamKind, StreamState
+from cctv.models import Node, Run, Segment, SegmentState, Stream, StreamKind
 from cctv.models.segment import pack_gops, unpack_gops
 from cctv.services import open_files
-from cctv.storage import paths
 
 # No file is longer (index cuts the claim): lets a query by time start close to where it wants to be.
 LONGEST_FILE_MS = 3_600_000
@@ -26,7 +23,6 @@ TOLERANCE_MS = 100
 # Queries by time name the stream by its id and exclude states instead of asking for one: otherwise SQLite
 # may leave the time index for the one by state, or join first (12 s instead of 10 ms, measured).
 NOT_KEPT = (SegmentState.RING, SegmentState.EXPIRING)
-_OWNER_SILENT_AFTER_MS = 15_000  # DECISIONS 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,22 +242,13 @@ def _current_runs() -> Select:
         .where(Run.key == Stream.run_key)
         .scalar_subquery()
     )
-    newest_end = (
-        select(func.max(Segment.ended_ms))
-        .join(Run, Run.id == Segment.run_id)
-        .where(Run.key == Stream.run_key)
-        .scalar_subquery()
-    )
     return (
         select(
             Stream.id.label("stream_id"),
             Stream.camera_id,
             Stream.owner_node_id,
             Stream.run_key,
-            Stream.state,
-            Stream.renewed_ms,
             newest.label("newest"),
-            newest_end.label("newest_end"),
         )
         .outerjoin(Node, Node.id == Stream.owner_node_id)
         .where(
@@ -275,15 +262,6 @@ def _current_runs() -> Select:
 def _scan(row: Row) -> list[open_files.ScannedFile]:
     first = 0 if row.newest is None else row.newest + 1
     return open_files.scan(row.camera_id, row.run_key, first_number=first)
-
-
-def _elsewhere(row: Row) -> list[Interval]:
-    """What a capture on another node is writing: this disk cannot tell, its sign of life has to do."""
-    is_here = paths.run_dir(config.current().media_dir, row.camera_id, row.run_key).is_dir()
-    if is_here or row.state != StreamState.LIVE or row.newest_end is None:
-        return []
-    now = now_ms()
-    return [(row.newest_end, now)] if row.renewed_ms > now - _OWNER_SILENT_AFTER_MS else []
 
 
 def _from_scan(row: Row, scanned: open_files.ScannedFile) -> FoundSegment:

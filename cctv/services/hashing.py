@@ -13,7 +13,8 @@ from sqlalchemy import select, update
 
 from cctv import config
 from cctv.extensions import begin_writing, db
-from cctv.models import Run, Segment, SegmentState, Stream
+from cctv.models import Run, Segment, Stream
+from cctv.services.finding import NOT_KEPT
 from cctv.storage import paths
 
 _CHUNK_BYTES = 1 << 20
@@ -28,7 +29,7 @@ def hash_some(node_id: int, *, seconds: float) -> int:
         select(Segment.id, Stream.camera_id, Run.key, Segment.number, Segment.size_bytes)
         .join(Run, Run.id == Segment.run_id)
         .join(Stream, Stream.id == Segment.stream_id)
-        .where(Segment.sha256.is_(None), Segment.state == SegmentState.KEPT, Run.node_id == node_id)
+        .where(Segment.sha256.is_(None), Segment.state.not_in(NOT_KEPT), Run.node_id == node_id)
         .order_by(Segment.id.desc())
         .limit(1000)
     ).all()

@@ -106,16 +106,34 @@ def ingest_bytes_per_second(node_id: int, *, at_ms: int | None = None) -> float:
 
 def remove_deleted_cameras(node_id: int) -> int:
     """Remove a batch of the footage of cameras that were deleted; how many files. Locked footage stays."""
-    query = _candidates(node_id).where(Camera.deleted_at.is_not(None), Segment.state != SegmentState.EXPIRING)
-    found = [_Candidate(*row) for row in db.session.execute(query.limit(_BATCH))]
-    found = _unlocked(found)
+    # Asked by stream: from the cameras' side SQLite reads through every file of the node (0.6 s of 500,000).
+    streams = db.session.scalars(
+        select(Stream.id)
+        .join(Camera, Camera.id == Stream.camera_id)
+        .where(Camera.deleted_at.is_not(None))
+        .order_by(Stream.id)
+    ).all()
     db.session.commit()
-    if not found:
-        return 0
-    begin_writing()
-    _mark(found)
+    for stream_id in streams:
+        after = 0
+        while page := _files_of(stream_id, node_id, after):
+            if found := _unlocked(page):
+                begin_writing()
+                _mark(found)
+                db.session.commit()
+                return expiry.remove_expiring(candidate.id for candidate in found)
+            after = page[-1].id
+    return 0
+
+
+def _files_of(stream_id: int, node_id: int, after_id: int) -> list[_Candidate]:
+    """A page of the files of a stream."""
+    query = _candidates(node_id).where(
+        Segment.stream_id == stream_id, Segment.state != SegmentState.EXPIRING, Segment.id > after_id
+    )
+    found = [_Candidate(*row) for row in db.session.execute(query.order_by(Segment.id).limit(_BATCH))]
     db.session.commit()
-    return expiry.remove_expiring(candidate.id for candidate in found)
+    return found
 
 
 def keep_reserve(node_id: int, *, usage: Callable[[Path], Usage] = disk.usage) -> bool:

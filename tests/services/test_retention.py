@@ -150,3 +150,27 @@ def test_the_footage_of_a_deleted_camera_goes_in_the_background(node: Node) -> N
     retention.housekeep(node.id)
     assert {stream_id for stream_id, _number in left()} == {other.main.id}
     assert {row.state for row in db.session.query(Segment)} == {SegmentState.KEPT}
+
+
+def test_locked_footage_of_a_deleted_camera_does_not_hold_up_the_rest(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_BATCH", 1)
+    camera = filmed(node)
+    first = db.session.query(Segment).order_by(Segment.number).first()
+    assert first is not None
+    db.session.add(
+        Recording(
+            camera_id=camera.id,
+            kind="manual",
+            started_ms=first.started_ms,
+            ended_ms=first.ended_ms - 1,
+            locked_by="Olive Owner",
+        )
+    )
+    camera.deleted_at = utcnow()
+    db.session.commit()
+    stream_id = camera.main.id
+    for _ in range(4):
+        retention.remove_deleted_cameras(node.id)
+    assert left() == [(stream_id, 0)]
