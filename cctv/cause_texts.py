@@ -22,6 +22,14 @@ TEXTS: tuple[tuple[str, str, str, str, str, str | None, bool], ...] = (
         "url", True
     ),
     (
+        "redirected", "refused",
+        "The camera sends us to another address",
+        "Its answer leads to a place that is not this camera, which we do not follow. Look up the address of "
+        "the stream in the camera's or recorder's settings and enter that one.",
+        "camera refused - it redirects to another address",
+        "url", True
+    ),
+    (
         "dns", "offline",
         "The name {host} was not found",
         "Use the IP address instead, or check how the name is spelt.",

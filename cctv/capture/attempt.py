@@ -17,7 +17,7 @@ from typing import IO
 
 from cctv.capture import process
 from cctv.clock import now_ms
-from cctv.media import addresses, argv, stderr, tools
+from cctv.media import addresses, argv, stderr, tools, whereabouts
 from cctv.media.signpost import Signpost
 from cctv.services.sources import Source
 from cctv.storage import paths
@@ -70,6 +70,7 @@ class Attempt:
         self.directory = paths.run_dir(place.media_dir, run.camera_id, run.run)
         self.pidfd = pidfd
         self.port = 0  # of the camera
+        self.allowed: list[tuple[str, int]] = []  # places it may be connected to; empty: not known
         self._child = child
         self._log_size = 0
 
@@ -88,6 +89,10 @@ class Attempt:
     def stdin(self) -> IO[bytes] | None:
         """Where a derived stream's bytes go."""
         return self._child.stdin if self._child else None
+
+    def is_led_astray(self) -> bool:
+        """Whether the camera has sent ffmpeg to another place by a redirect."""
+        return bool(self.allowed) and bool(whereabouts.strays(self.pid, self.allowed))
 
     def signal(self, number: signal.Signals) -> None:
         """Signal exactly this process, never another one with the same pid."""
@@ -198,6 +203,7 @@ def start(
     )
     attempt = launch(place, run, command)
     attempt.port = address.port
+    attempt.allowed = [(address.host, address.port), signpost.place]
     return attempt
 
 
@@ -299,6 +305,8 @@ def why_it_ended(attempt: Attempt, *, had_pictures: bool) -> tuple[str, str]:
     lines = addresses.mask("\n".join(stderr.telling_lines(words)))
     if "incompatible with output codec" in words:
         return "changed", lines
+    if attempt.allowed and whereabouts.strayed(words, attempt.allowed):
+        return "redirected", lines
     code = stderr.classify(words, had_pictures=had_pictures)
     if attempt.was_killed and code in ("ended", "unknown"):
         code = "killed"

@@ -24,6 +24,7 @@ from cctv.storage.growing import GrowingRun
 _log = logging.getLogger(__name__)
 
 _QUICK = 0.25  # seconds between looks before the first picture
+_FIRST_SECOND, _FIRST_LOOKS = 1.0, 0.05  # in which a redirect would lead ffmpeg away
 
 
 class Phase(StrEnum):
@@ -164,7 +165,7 @@ class Keeper:
         self._began_at = self._bytes_at = now
         self._end_cause = None
         self._was_live = False
-        self.due = now + _QUICK
+        self.due = now + _FIRST_LOOKS
         self._outside.follow(self, attempt)
         self._outside.learn(self, run_key=attempt.run.run, run_ordinal=attempt.run.ordinal)
 
@@ -178,6 +179,10 @@ class Keeper:
 
     def _watch(self, now: float) -> None:
         assert self.content is not None and self.attempt is not None
+        if not self.content.has_picture and self.attempt.is_led_astray():
+            self.end("redirected", now)
+            self.attempt.signal(signal.SIGKILL)  # before another packet goes there
+            return
         look = self.content.look(now)
         self._take(look, now)
         if look.trouble is None and (log := self.attempt.new_log()) and stands_still(log):
@@ -188,7 +193,7 @@ class Keeper:
             self.end(look.trouble, now)
             return
         if not self.content.has_picture:
-            self.due = now + _QUICK
+            self.due = now + (_FIRST_LOOKS if now - self._began_at < _FIRST_SECOND else _QUICK)
             self._wait_for_picture(now)
             return
         self.due = now + 1.0
@@ -303,7 +308,7 @@ class Keeper:
         self.phase = Phase.WAITING
         if self.is_leaving:
             self._finish()
-        elif not self._cure(code, now):
+        elif cause == "redirected" or not self._cure(code, now):
             self._fail(cause, detail, now, at_ms=end_ms)
 
     def _cure(self, code: str, now: float) -> bool:

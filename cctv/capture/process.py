@@ -10,6 +10,7 @@ import signal
 from pathlib import Path
 from typing import NamedTuple
 
+from cctv.media import whereabouts
 from cctv.storage import paths
 
 
@@ -67,26 +68,10 @@ def _read(pid: int, root: bytes) -> Running | None:
 
 
 def has_connection(pid: int, port: int) -> bool:
-    """Whether the process holds an established TCP connection to that port (proc(5), net/tcp)."""
-    sockets = set()
-    try:
-        for descriptor in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
-            target = os.readlink(f"/proc/{pid}/fd/{descriptor}")  # noqa: PTH115
-            if target.startswith("socket:["):
-                sockets.add(target[8:-1])
-    except OSError:
-        return True  # it has just ended, or may not be looked at: nothing can be said against it
-    return any(_established(f"/proc/{pid}/net/{table}", port, sockets) for table in ("tcp", "tcp6"))
-
-
-def _established(table: str, port: int, sockets: set[str]) -> bool:
-    try:
-        with open(table) as file:
-            rows = [line.split() for line in file.readlines()[1:]]
-    except OSError:
-        return False
-    wanted = f":{port:04X}"
-    return any(row[3] == "01" and row[2].endswith(wanted) and row[9] in sockets for row in rows)
+    """Whether the process holds an established connection to that port."""
+    ends = whereabouts.ends(pid)
+    # None: it has just ended, or may not be looked at; nothing can be said against it.
+    return ends is None or any(end.port == port and end.is_established for end in ends)
 
 
 def end(running: Running) -> None:

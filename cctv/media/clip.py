@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from cctv.media import argv, stderr, tools
+from cctv.media import argv, stderr, tools, whereabouts
 from cctv.media.addresses import CameraAddress
 from cctv.media.boxes import TICKS_PER_SECOND, Fragment, Init, NotMedia, read_init, scan
 from cctv.media.masking import mask
@@ -69,7 +69,9 @@ def take(
             full_analysis=full_analysis,
             ffmpeg_path=tools.ffmpeg_path() or "ffmpeg",
         )
-        _run(command, out, log, timeout_s=timeout_s, is_unwanted=is_unwanted)
+        camera = (address.host, address.port)
+        if not _run(command, out, log, camera, timeout_s=timeout_s, is_unwanted=is_unwanted):
+            return Clip(cause="redirected", detail="ffmpeg was led to another address")
         found = _look(out)
         if found is None or not found[1]:
             words = log.read_text(errors="replace") if log.exists() else ""
@@ -81,8 +83,15 @@ def take(
 
 
 def _run(
-    command: list[str], out: Path, log: Path, *, timeout_s: float, is_unwanted: Callable[[], bool]
-) -> None:
+    command: list[str],
+    out: Path,
+    log: Path,
+    camera: tuple[str, int],
+    *,
+    timeout_s: float,
+    is_unwanted: Callable[[], bool],
+) -> bool:
+    """False when the camera led ffmpeg to another place; it is killed at once then."""
     with log.open("wb") as words:
         child = subprocess.Popen(
             tools.dying_with_parent(command), stdin=subprocess.DEVNULL, stdout=words, stderr=words
@@ -93,6 +102,9 @@ def _run(
         while child.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
             found = _look(out)
+            if not found and whereabouts.strays(child.pid, [camera]):
+                child.kill()
+                return False
             if found and _is_enough(found[1]):
                 break
             if time.monotonic() >= ask_at:
@@ -106,6 +118,7 @@ def _run(
         except subprocess.TimeoutExpired:
             child.kill()  # a camera that hangs makes ffmpeg deaf to TERM; the fragments are safe
             child.wait(5)
+    return not whereabouts.strayed(log.read_text(errors="replace"), [camera])
 
 
 def _look(path: Path) -> tuple[Init, list[Fragment]] | None:

@@ -200,7 +200,8 @@ def cause_of(answer: Answer) -> str | None:
         return None
     if answer.status in _BY_STATUS:
         return _BY_STATUS[answer.status]
-    # A redirect is not followed (THREATS 8): to us the stream is not there.
+    if 300 <= answer.status < 400:
+        return "redirected"  # and not followed (THREATS 8)
     return "path" if answer.status < 500 else "unknown"
 
 
@@ -248,7 +249,11 @@ def _watch(
     report.clip = seen
     if seen.init is None:
         # The description was good, so what is missing is the video itself, unless ffmpeg says better.
-        code = seen.cause if seen.cause in {"busy", "auth", "forbidden", "tls", "reset"} else "transport"
+        code = (
+            seen.cause
+            if seen.cause in {"busy", "auth", "forbidden", "tls", "reset", "redirected"}
+            else "transport"
+        )
         raise RtspTrouble(code or "transport", seen.detail)
     _tell_picture(report, ladder, description)
 

@@ -43,6 +43,11 @@ class Signpost:
             self._ways[token] = (url, now + _LIFE_SECONDS)
         return f"rtsp://127.0.0.1:{self._port}/{token}"
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where it answers."""
+        return "127.0.0.1", self._port
+
     def close(self) -> None:
         """Answer nobody any more."""
         self._server.close()

@@ -38,6 +38,7 @@ _SIGNS = (
     ("damaged", r"Invalid data found when processing input|Server returned 4XX|Server returned 5XX"),
 )
 _CAUSES = tuple((code, re.compile(pattern)) for code, pattern in _SIGNS)
+_PLACE = re.compile(r"Connection to t(?:cp|ls)://\[?([^\s\]/?]+)\]?:(\d{1,5})\b")
 _TIME_TROUBLE = re.compile(r"Non-monotonous DTS|non monotonically increasing dts")
 
 _HARMLESS = re.compile(
@@ -94,6 +95,11 @@ def classify(text: str, *, had_pictures: bool = False) -> str:
         if pattern.search(text):
             return "silent" if code == "stall" and not had_pictures else code
     return "ended" if had_pictures else "unknown"
+
+
+def tried_places(text: str) -> list[tuple[str, int]]:
+    """(host, port) of each connection that ffmpeg says it could not make."""
+    return [(host, int(port)) for host, port in _PLACE.findall(text)]
 
 
 def telling_lines(text: str, *, limit: int = 5) -> list[str]:

@@ -110,7 +110,7 @@ def test_a_camera_of_another_make_is_read_too(independent: str, mount: str) -> N
         (("status", 503), "busy", "login"),
         (("status", 453, "SETUP"), "busy", "format"),
         (("status", 461, "SETUP"), "transport", "format"),
-        (("redirect", "rtsp://127.0.0.1:1/elsewhere"), "path", "path"),
+        (("redirect", "rtsp://127.0.0.1:1/elsewhere"), "redirected", "path"),
         (("http",), "notrtsp", "rtsp"),
     ],
 )
