@@ -291,8 +291,8 @@ TEXTS: tuple[tuple[str, str, str, str, str, str | None, bool], ...] = (
     ),
     (
         "limit", "offline",
-        "The server converts as many streams as it may",
-        "Close another converted picture, or watch the original quality.",
+        "This server converts at most {pictures} at a time",
+        "Close another converted picture, or watch this camera in its own quality.",
         "not converted - limit reached",
         None, True
     ),

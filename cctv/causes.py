@@ -20,6 +20,7 @@ _UNTOLD = {
     "camera": "another camera",
     "fingerprint": "unknown",
     "who": "somebody",
+    "pictures": "a few pictures",
     "offset": "wrong",
 }
 
@@ -54,7 +55,7 @@ class Cause:
 
     def told(self, **facts: str | int | None) -> tuple[str, str]:
         """(headline, body) with what is known: host, address, port, user, seconds, since, camera,
-        fingerprint, who."""
+        fingerprint, who, pictures."""
         known = {**_UNTOLD, **{name: str(fact) for name, fact in facts.items() if fact not in (None, "")}}
         if known["port"].isdigit():
             known["port"] = f"port {known['port']}"

@@ -116,10 +116,8 @@ def direct_stream(token: str, camera_id: int, kind: str) -> Response:
     stream, recent = _open(token, camera_id, kind)
     with ExitStack() as seat:
         seat.enter_context(_direct_seats.one(_FULL))
-        try:
-            first = direct.wait_for_key(recent, timeout_seconds=stream.patience_seconds)
-        except Unavailable:
-            raise stream.away() from None
+        viewing.wait_patiently(stream, lambda seconds: direct.has_key_within(recent, seconds))
+        first = direct.wait_for_key(recent)
         codecs = first.run.init.codecs if first.run.init else ""
         response = Response(mimetype="video/mp4", headers={"X-Accel-Buffering": "no"})
         response.headers["Content-Type"] = f'video/mp4; codecs="{codecs}"'

@@ -14,7 +14,7 @@ from cctv.clock import from_ms, now_ms
 from cctv.errors import Invalid
 from cctv.services import access, cameras, settings, snapshots
 from cctv.services.access import Action
-from cctv.services.snapshots import PREVIEW_WIDTH, TILE_WIDTH, Picture
+from cctv.services.snapshots import PREVIEW_WIDTH, TILE_WIDTH, NoPicture, Picture
 
 blueprint = Blueprint("stills", __name__, url_prefix="/cameras/<int:camera_id>")
 
@@ -25,9 +25,14 @@ _FOR_A_DAY = "private, max-age=86400, immutable"
 @blueprint.get("/snapshot.jpg")
 @login_required
 def snapshot(camera_id: int) -> Response:
-    """The newest picture; `size=full` in the camera's own size."""
+    """The newest picture; `size=full` in the camera's own size. 204 while there is none: a page is no worse
+    without it, and its console need not say so."""
     access.authorise(current_user, camera_id, Action.SNAPSHOT if _is_full() else Action.LIVE)
-    return _jpeg(snapshots.newest(camera_id, width=None if _is_full() else TILE_WIDTH), "private, no-store")
+    try:
+        picture = snapshots.newest(camera_id, width=None if _is_full() else TILE_WIDTH)
+    except NoPicture:
+        return Response(status=204, headers={"Cache-Control": "private, no-store"})
+    return _jpeg(picture, "private, no-store")
 
 
 @blueprint.get("/still.jpg")

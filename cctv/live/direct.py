@@ -20,17 +20,22 @@ BEHIND_SECONDS = 2.0  # from here on a slow viewer jumps
 _LOOK_SECONDS = 1.0
 
 
+def has_key_within(recent: Recent, seconds: float) -> bool:
+    """Whether there is a key frame of the present, or comes in time."""
+
+    def is_live() -> bool:
+        return recent.newest_key() is not None and not is_stale(recent)
+
+    return tails.wait(recent, is_live, timeout_seconds=seconds)
+
+
 def wait_for_key(recent: Recent, *, timeout_seconds: float = FIRST_SECONDS) -> Entry:
     """Where a new viewer begins.
 
     Raises:
         Unavailable: there is no picture of the present within the time.
     """
-
-    def is_live() -> bool:
-        return recent.newest_key() is not None and not is_stale(recent)
-
-    if not tails.wait(recent, is_live, timeout_seconds=timeout_seconds):
+    if not has_key_within(recent, timeout_seconds):
         raise Unavailable("There is no live picture now. Trying again.")
     entry = recent.newest_key()
     assert entry is not None

@@ -36,6 +36,11 @@ _RING_MS = 60_000  # a snapshot may be of a moment that nobody records
 _BEFORE_MS = 20_000  # how far before the moment a key frame may lie: the longest usual distance of two
 _READ_BYTES = 8 << 20  # of a group of pictures; a key frame and its neighbour are far smaller
 
+
+class NoPicture(NotFound):
+    """The camera exists, but never sent a picture that is still there."""
+
+
 _decoders = BoundedSemaphore(_DECODERS)
 
 
@@ -127,7 +132,7 @@ def _make_newest(camera_id: int, width: int | None, before: Picture | None) -> P
             return before
         return Picture(_decode(_from_entry(entry), width), taken_ms)
     if stored is None:
-        raise NotFound("There is no picture of this camera yet.")
+        raise NoPicture("There is no picture of this camera yet.")
     run_key, number, offset, taken_ms = stored
     return Picture(_decode(_key_frame(camera_id, run_key, number, offset), width), taken_ms)
 
@@ -139,7 +144,7 @@ def _from_entry(entry: Entry) -> bytes:
             entry.part.number, fragment.offset, fragment.size
         )
     except (OSError, EOFError):
-        raise NotFound("There is no picture of this camera now.") from None
+        raise NoPicture("There is no picture of this camera now.") from None
 
 
 def _newest_stored(stream_id: int) -> tuple[str, int, int, int] | None:

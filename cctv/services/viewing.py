@@ -6,12 +6,14 @@ Reads rows at most every few seconds; the bytes are found by the room `live`, ne
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
 from sqlalchemy import select
 
 from cctv import causes, config
+from cctv.clock import now_ms
 from cctv.errors import NotFound, Unavailable
 from cctv.extensions import db
 from cctv.live.recent import Recent
@@ -23,6 +25,8 @@ from cctv.services import captures
 
 _FACTS_SECONDS = 3.0  # a camera that was turned off is refused after this
 _STARTING_SECONDS = 10.0  # patience with a stream that starts because of this viewer
+_LOOK_SECONDS = 0.5  # between looks whether a stream that should start was refused
+_THINK_SECONDS = 3.0
 _TROUBLED_SECONDS = 1.0  # patience with one that is known to be away
 
 _renewals = Renewals()
@@ -39,6 +43,7 @@ class WatchedStream:
     is_enabled: bool
     state: str
     cause: str | None
+    state_since_ms: int
     width: int | None
     height: int | None
     bitrate_kbps: int | None
@@ -54,8 +59,16 @@ class WatchedStream:
         """Why there is no picture, as an error with a sentence."""
         if not self.is_enabled:
             return Unavailable("This camera is turned off.")
-        cause = causes.get(self.cause) if self.cause else None
-        return Unavailable(f"{cause.headline}." if cause else "There is no live picture now. Trying again.")
+        if not self.cause:
+            return Unavailable("There is no live picture now. Trying again.")
+        limit = config.current().transcode_limit
+        headline, body = causes.get(self.cause).told(pictures=f"{limit} picture{'' if limit == 1 else 's'}")
+        return Unavailable(f"{headline}. {body}" if self.is_over_limit else f"{headline}.")
+
+    @property
+    def is_over_limit(self) -> bool:
+        """Whether the capture worker refused to convert one more."""
+        return self.is_on_demand and self.cause == "limit"
 
 
 def open_stream(camera_id: int, kind: str) -> tuple[WatchedStream, Recent]:
@@ -92,8 +105,27 @@ def wait_for_picture(stream: WatchedStream, recent: Recent) -> None:
         return bool(complete_cells(recent)) and not is_stale(recent)
 
     recent.refresh()
-    if not is_live() and not tails.wait(recent, is_live, timeout_seconds=stream.patience_seconds):
-        raise stream.away()
+    if not is_live():
+        wait_patiently(stream, lambda seconds: tails.wait(recent, is_live, timeout_seconds=seconds))
+
+
+def wait_patiently(stream: WatchedStream, wait: Callable[[float], bool]) -> None:
+    """Call `wait(seconds)` until it says that there is a picture. A refusal to convert ends it at once.
+
+    Raises:
+        Unavailable: there is none within the patience; the sentence says why, as of now.
+    """
+    began, began_ms = time.monotonic(), now_ms()
+    while True:
+        waited = time.monotonic() - began
+        left = max(0.0, stream.patience_seconds - waited)
+        if wait(min(left, _LOOK_SECONDS) if stream.is_on_demand else left):
+            return
+        told = _read(stream.camera_id, stream.kind)
+        # An old refusal is believed only when the worker had the time to think again.
+        is_news = told.state_since_ms >= began_ms or waited > _THINK_SECONDS
+        if not left or not stream.is_on_demand or (told.is_over_limit and is_news):
+            raise told.away()
 
 
 class _Facts:
@@ -138,6 +170,7 @@ def _read(camera_id: int, kind: str) -> WatchedStream:
             is_enabled=is_enabled,
             state=stream.state,
             cause=stream.cause,
+            state_since_ms=stream.state_since_ms,
             width=stream.width,
             height=stream.height,
             bitrate_kbps=stream.bitrate_kbps,

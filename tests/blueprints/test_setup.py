@@ -39,7 +39,7 @@ def as_owner(with_code: FlaskClient) -> FlaskClient:
 
 
 class TestBeforeThereIsAnOwner:
-    @pytest.mark.parametrize("path", ["/setup", "/setup/place", "/setup/done", "/login"])
+    @pytest.mark.parametrize("path", ["/", "/setup", "/setup/place", "/setup/done", "/login"])
     def test_every_way_leads_to_the_code(self, client: FlaskClient, path: str) -> None:
         answer = client.get(path, headers=HTML, follow_redirects=True)
         assert answer.request.path == "/setup/welcome"

@@ -36,6 +36,10 @@ def sentence(body: str) -> str:
 
 @pytest.mark.usefixtures("owner")
 class TestSigningIn:
+    def test_the_start_page_leads_a_stranger_to_it(self, client: FlaskClient) -> None:
+        answer = client.get("/", headers=HTML)
+        assert (answer.status_code, answer.location) == (303, "/login")
+
     def test_it_leads_to_the_start_page(self, client: FlaskClient) -> None:
         answer = client.post("/login", data=typed(), headers=HTML)
         assert (answer.status_code, answer.location) == (303, "/")

@@ -96,7 +96,9 @@ def test_strangers_get_no_picture(client: FlaskClient, capture: GrowingCapture) 
 def test_no_camera_and_no_footage_are_not_found(signed_in: FlaskClient, app: Flask) -> None:
     camera_id, _ = add_camera(app)
     assert signed_in.get("/cameras/999/snapshot.jpg").status_code == 404
-    assert signed_in.get(f"/cameras/{camera_id}/snapshot.jpg").status_code == 404
+    for size in ("", "?size=full"):
+        answer = signed_in.get(f"/cameras/{camera_id}/snapshot.jpg{size}")
+        assert (answer.status_code, answer.data) == (204, b""), "the camera is there, its picture not yet"
     assert signed_in.get(f"/cameras/{camera_id}/still.jpg?t=1700000000000").status_code == 404
     assert signed_in.get(f"/cameras/{camera_id}/still.jpg?t=x").status_code == 422
 

@@ -28,8 +28,8 @@ from tests.waiting import wait_until
 SCREENS = {"desk": (1440, 900), "phone": (390, 844)}
 PAGES = ("/", "/wall", "/cameras", "/cameras/1", "/cameras/2", "/cameras/2/edit", "/cameras/2/diagnose")
 MORE_PAGES = ("/cameras/add", "/cameras?q=nothing", "/cameras?state=off")
-# A camera that never sent a picture has no still, and the wall says so in the place of it.
-_EXPECTED = re.compile(r"Failed to load resource.*(404|503)")
+# A player is told so that a camera is away, and the wall says why in its place.
+_EXPECTED = re.compile(r"Failed to load resource.*503")
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,17 @@ def test_lesser_troubles_do_not_end_the_run(shared_rig: Rig, faulty: Scene, name
     assert shared_rig.stream(cam).state == "live"
 
 
+def test_finished_files_tell_the_facts_of_a_stream(shared_rig: Rig, faulty: Scene) -> None:
+    cam = faulty["still"]
+    row = wait_until(
+        lambda: found if (found := shared_rig.stream(cam)).bitrate_kbps else None, 20, "the facts"
+    )
+    assert row.fps == pytest.approx(10, abs=0.5)
+    assert row.gop_ms == pytest.approx(1000, abs=50)
+    assert row.bitrate_kbps is not None
+    assert 20 < row.bitrate_kbps < 400
+
+
 def test_files_of_a_run_touch_exactly_and_lose_no_picture(shared_rig: Rig, faulty: Scene) -> None:
     cam = faulty["still"]
     files = shared_rig.wait_closed(cam, 4)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from cctv.capture.facts import Facts
 from cctv.storage.measure import MeasuredSegment
-from tests.capture.rig import Rig
-from tests.waiting import wait_until
 
 
 def file(*, kbps: int = 2000, fps: int = 15, gop_s: int = 2, seconds: int = 60) -> MeasuredSegment:
@@ -60,12 +56,3 @@ def test_it_costs_next_to_nothing() -> None:
     for _ in range(1000):
         facts.learn(minute)
     assert (time.process_time() - began) / 1000 / 60 < 0.00002, "CPU seconds per camera-second"
-
-
-def test_a_captured_camera_has_its_facts_after_the_first_file(rig: Rig) -> None:
-    rig.start()
-    cam = rig.add("t1", 260)
-    row = wait_until(lambda: found if (found := rig.stream(cam)).bitrate_kbps else None, 30, "the facts")
-    assert row.fps == pytest.approx(10, abs=0.5)
-    assert row.gop_ms == pytest.approx(1000, abs=50)
-    assert 20 < row.bitrate_kbps < 400

@@ -42,11 +42,11 @@ function isTyping(target) {
   return target.closest?.('input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select, [contenteditable=""], [contenteditable="true"]');
 }
 
-// Space, Enter and arrows belong to the control that has the focus.
+// Space, Enter and arrows belong to the control that has the focus; a link knows no Space.
 function isForControl(event) {
   const control = event.target.closest?.('a[href], button, summary, [role="slider"], input, [role="tab"]');
   if (!control) return false;
-  return event.key === " " || event.key === "Enter" || (event.key.startsWith("Arrow") && control.matches('[role="slider"], input, [role="tab"]'));
+  return (event.key === " " && !control.matches("a")) || event.key === "Enter" || (event.key.startsWith("Arrow") && control.matches('[role="slider"], input, [role="tab"]'));
 }
 
 function digit(key) {

@@ -121,7 +121,8 @@ class Player {
     this.attached = true;
     this.frameAt = this.since = performance.now();
     this.mode = this.modes[0];
-    if (this.state.state !== "lost") this.say("connecting");
+    // A reason stays until there is a picture.
+    if (!["lost", "away"].includes(this.state.state)) this.say("connecting");
     const run = (this.run = new AbortController());
     try {
       if (!this.canDecode(this.box.dataset.codec)) throw new Refused(CODEC);
@@ -239,7 +240,7 @@ class Player {
     }
     // Twice without a picture: try the next way.
     if (this.failures >= 2 && this.modes.length > 1 && !(error instanceof TypeError)) this.modes.shift();
-    const isFine = this.box.closest("[data-tile]")?.querySelector('[data-server="live"]');
+    const isFine = !document.body.dataset.lost && this.box.closest("[data-tile]")?.querySelector('[data-server="live"]');
     const fine = isFine ? "; the camera is fine (others see it)" : "";
     this.say("lost", `This screen lost the picture${fine}. Trying again in ${wait} s.`);
     return this.retry(wait);
@@ -376,7 +377,9 @@ export function restart(box) {
 }
 
 function follow() {
-  document.querySelectorAll("[data-player]").forEach((box) => (box.player ||= new Player(box)));
+  // A wall starts its own: not all of its pictures may play.
+  const boxes = [...document.querySelectorAll("[data-player]")].filter((box) => !box.closest("[data-wall]"));
+  for (const box of boxes) box.player ||= new Player(box);
 }
 
 document.body.addEventListener("htmx:afterSettle", follow);

@@ -53,6 +53,7 @@ function lose() {
   isLost = true;
   tries = 0;
   greyChips();
+  document.body.dataset.lost = "yes";
   document.body.dispatchEvent(new CustomEvent("connection-lost"));
   wait();
 }
@@ -74,6 +75,7 @@ async function tryAgain() {
   failures = 0;
   banner.hidden = true;
   restoreChips();
+  delete document.body.dataset.lost;
   toast({ level: "ok", text: "Connected again." });
   document.body.dispatchEvent(new CustomEvent("connection-back"));
   beat();

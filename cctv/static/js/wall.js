@@ -149,6 +149,22 @@ function mute(tile, isMuted) {
   showSound(tile);
 }
 
+function togglePause(tile) {
+  const video = videoOf(tile);
+  if (video.paused) video.play().catch(() => {});
+  else video.pause();
+}
+
+function showPause({ target, detail }) {
+  const tile = target.closest("[data-tile]");
+  const button = tile?.querySelector("[data-pause-picture]") || document.querySelector(".camera-tools [data-pause-picture]");
+  if (!button) return;
+  const isPaused = detail.state === "paused";
+  button.setAttribute("aria-pressed", isPaused);
+  const use = button.querySelector("use");
+  use.setAttribute("href", use.getAttribute("href").replace(/#.*/, isPaused ? "#player-play" : "#player-pause"));
+}
+
 function toggleFull(tile) {
   if (document.fullscreenElement) document.exitFullscreen();
   else if (tile.requestFullscreen) tile.requestFullscreen();
@@ -182,6 +198,7 @@ function onClick(event) {
   if (event.target.closest("[data-back]")) return showAll();
   if (event.target.closest("[data-mute-all]")) return tiles.forEach((each) => mute(each, true));
   if (tile && event.target.closest("[data-sound]")) return mute(tile, !videoOf(tile).muted);
+  if (tile && event.target.closest("[data-pause-picture]")) return togglePause(tile);
   if (tile && event.target.closest("[data-full]")) return toggleFull(tile);
   const to = event.target.closest("[data-columns-to]");
   if (to) return columns(to.dataset.columnsTo);
@@ -205,11 +222,12 @@ function seekHour(event) {
 watchPresses();
 watchStills();
 for (const tile of tiles) watcher.observe(tile);
-for (const node of document.querySelectorAll("[data-pick], [data-sound], [data-full], [data-mute-all], [data-columns]")) node.hidden = false;
+for (const node of document.querySelectorAll("[data-pick], [data-pause-picture], [data-sound], [data-full], [data-mute-all], [data-columns]")) node.hidden = false;
 document.addEventListener("click", onClick);
 document.addEventListener("click", seekHour);
 document.addEventListener("change", (event) => event.target.closest("[data-autosubmit]")?.requestSubmit());
 document.addEventListener("visibilitychange", onVisibility);
+document.addEventListener("player:state", showPause);
 document.body.addEventListener("htmx:oobAfterSwap", lendKeys);
 setInterval(count, 1000);
 setInterval(refreshStills, STILL_EVERY);
