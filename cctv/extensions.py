@@ -5,9 +5,12 @@ Nothing here knows a table or a page.
 
 from __future__ import annotations
 
+import select
 import sqlite3
+import time
 from typing import Any
 
+import psycopg2
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
@@ -35,6 +38,39 @@ db = SQLAlchemy(model_class=Base)
 migrate = Migrate(render_as_batch=True)
 login_manager = LoginManager()
 csrf = CSRFProtect()
+
+
+_ANSWER_S = 6.0  # a second more than the server's own limit of a statement
+_CONNECT_S = 3.0
+_SUSPECT_S = 1.0  # for a server that has just not answered
+_suspected_until = 0.0
+
+
+def _wait_for_postgresql(connection: Any) -> None:
+    """Wait for an answer, but not for ever.
+
+    The kernel of a frozen server goes on acknowledging, so that neither tcp_user_timeout nor keepalives end
+    the driver's own wait, and its statement_timeout is frozen as well (measured: until it thaws).
+    After an error here psycopg2 closes the connection, and the pool throws it away.
+    """
+    global _suspected_until
+    began = time.monotonic()
+    limit_s = _CONNECT_S if connection.status == psycopg2.extensions.STATUS_SETUP else _ANSWER_S
+    if began < _suspected_until:
+        limit_s = _SUSPECT_S
+    while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
+        poll = select.poll()
+        poll.register(
+            connection.fileno(), select.POLLIN if state == psycopg2.extensions.POLL_READ else select.POLLOUT
+        )
+        left_s = began + limit_s - time.monotonic()
+        if left_s <= 0 or not poll.poll(left_s * 1000):
+            _suspected_until = time.monotonic() + _ANSWER_S
+            raise psycopg2.OperationalError(f"the server did not answer within {limit_s:g} s")
+    _suspected_until = 0.0
+
+
+psycopg2.extensions.set_wait_callback(_wait_for_postgresql)
 
 
 @event.listens_for(Engine, "connect")
