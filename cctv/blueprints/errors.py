@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from http import HTTPStatus
 
-from flask import Flask, Response, current_app, make_response, render_template, request
+from flask import Flask, Response, current_app, make_response, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
@@ -129,8 +129,10 @@ def _for_htmx(status: int, sentence: str, incident: str | None) -> Response:
 
 def _page(status: int, headline: str, sentence: str, incident: str | None) -> Response:
     is_refreshing = status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET"
-    body = render_template(
-        "errors/error.html",
+    # Not render_template: Flask-Login would ask the database, which may be what failed, for the person.
+    page = current_app.jinja_env.get_template("errors/error.html")
+    body = page.render(
+        request=request,
         status=status,
         headline=headline,
         sentence=sentence,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from cctv.errors import Gone, LimitReached, NotAllowed, Unavailable
+from cctv.extensions import db
 
 HTML = {"Accept": "text/html"}
 HTMX = {**HTML, "HX-Request": "true"}
@@ -73,6 +75,15 @@ def test_a_page_that_is_not_ready_loads_itself_again(signed_in: FlaskClient, app
     answer = signed_in.get("/fails", headers=HTML)
     assert '<meta http-equiv="refresh" content="5">' in answer.text
     assert answer.headers["Retry-After"] == "5"
+
+
+def test_a_signed_in_person_is_told_when_the_database_is_away(signed_in: FlaskClient, app: Flask) -> None:
+    with app.app_context():
+        db.session.execute(text("ALTER TABLE user RENAME TO away"))
+        db.session.commit()
+    answer = signed_in.get("/cameras", headers=HTML)
+    assert answer.status_code == 503
+    assert "The database does not answer" in answer.text
 
 
 def test_htmx_gets_a_toast_and_nothing_to_swap(signed_in: FlaskClient, app: Flask) -> None:
