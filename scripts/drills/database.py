@@ -100,13 +100,15 @@ def exhausted(stage: Stage, trial: Trial) -> None:
     taken: list[psycopg2.extensions.connection] = []
 
     def take_all() -> None:
-        with server.connect().cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
-            )
-        with contextlib.suppress(psycopg2.OperationalError):
-            while True:
-                taken.append(server.connect())
+        for is_last in (False, True):
+            with contextlib.suppress(psycopg2.OperationalError):
+                while True:
+                    taken.append(server.connect())
+            if not is_last:  # the pools must not live on what they had
+                with taken[0].cursor() as cursor:
+                    cursor.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+                    )
 
     def give_back() -> None:
         for connection in taken:

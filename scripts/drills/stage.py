@@ -115,6 +115,7 @@ class Stage:
             "FAKETIME_TIMESTAMP_FILE": str(self.top / "clock"),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "PYTHONPATH": str(Path(__file__).parent / "faked"),
         }
 
     def step_clock(self, seconds: float) -> None:
