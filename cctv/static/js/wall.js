@@ -79,6 +79,7 @@ function select(tile, { focus = false } = {}) {
     selected = tile;
     tile.classList.add("is-selected");
     lendKeys();
+    showPause();
   }
   if (focus) tile.querySelector(".tile-name").focus({ preventScroll: false });
 }
@@ -155,11 +156,11 @@ function togglePause(tile) {
   else video.pause();
 }
 
-function showPause({ target, detail }) {
-  const tile = target.closest("[data-tile]");
-  const button = tile?.querySelector("[data-pause-picture]") || document.querySelector(".camera-tools [data-pause-picture]");
+// One button: for the selected picture of a wall, or the only one of the page.
+function showPause() {
+  const button = document.querySelector("[data-pause-picture]");
   if (!button) return;
-  const isPaused = detail.state === "paused";
+  const isPaused = (selected || tiles[0])?.dataset.playerState === "paused";
   button.setAttribute("aria-pressed", isPaused);
   const use = button.querySelector("use");
   use.setAttribute("href", use.getAttribute("href").replace(/#.*/, isPaused ? "#player-play" : "#player-pause"));
@@ -198,7 +199,7 @@ function onClick(event) {
   if (event.target.closest("[data-back]")) return showAll();
   if (event.target.closest("[data-mute-all]")) return tiles.forEach((each) => mute(each, true));
   if (tile && event.target.closest("[data-sound]")) return mute(tile, !videoOf(tile).muted);
-  if (tile && event.target.closest("[data-pause-picture]")) return togglePause(tile);
+  if (event.target.closest("[data-pause-picture]")) return togglePause(selected || tiles[0]);
   if (tile && event.target.closest("[data-full]")) return toggleFull(tile);
   const to = event.target.closest("[data-columns-to]");
   if (to) return columns(to.dataset.columnsTo);
