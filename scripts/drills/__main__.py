@@ -62,7 +62,7 @@ def _on_stages(farm: CameraFarm, group: list[Drill], database: str, *, is_long: 
             trial = running.run(stage, drill)
             print(trial.block(), flush=True)
             yield trial
-            if trial.failures or not drill.needs.parts:
+            if trial.failures or not drill.needs.is_shared:
                 stage.close()
                 stage = None
     finally:  # also when somebody interrupts

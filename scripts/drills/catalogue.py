@@ -23,6 +23,7 @@ class Needs:
     volume: str = "folder"  # of the footage: folder, or a small file system: tmpfs, ext4
     power: bool = False  # everything on one image of a disk that can be cut off
     faketime: bool = False  # the clock of all parts can be set
+    is_shared: bool = True  # by one drill after the other
     parts: tuple[str, ...] = ("web", "capture", "jobs-default", "jobs-media", "scheduler")
 
 

@@ -16,12 +16,21 @@ from tests.capture.rig import Cam
 _REQUIRED = "nothing is overwritten, a new run begins, health comes back, no second ffmpeg"
 
 
-@drill("clock-back", "10", "the clock of the machine steps an hour back", _REQUIRED, faketime=True)
+@drill(
+    "clock-back",
+    "10",
+    "the clock of the machine steps an hour back",
+    _REQUIRED,
+    faketime=True,
+    is_shared=False,
+)
 def back(stage: Stage, trial: Trial) -> None:
     _step(stage, trial, -3600)
 
 
-@drill("clock-day", "10", "the clock of the machine steps a day ahead", _REQUIRED, faketime=True)
+@drill(
+    "clock-day", "10", "the clock of the machine steps a day ahead", _REQUIRED, faketime=True, is_shared=False
+)
 def day(stage: Stage, trial: Trial) -> None:
     _step(stage, trial, 86_400)
 

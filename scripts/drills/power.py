@@ -26,6 +26,7 @@ _FRAGMENT_S = 1.5  # a fragment, the second in which the syncer looks, and the t
     "the power goes: only what reached the disk is there afterwards",
     "at most the fsync setting + one fragment lost; every row plays; zero-length files removed",
     power=True,
+    is_shared=False,
     database="sqlite",
 )
 def cut(stage: Stage, trial: Trial) -> None:

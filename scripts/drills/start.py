@@ -26,12 +26,21 @@ _REQUIRED = "comes up degraded, health names what is missing, heals without a re
     _REQUIRED,
     database="postgresql",
     parts=(),
+    is_shared=False,
 )
 def alone(stage: Stage, trial: Trial) -> None:
     _start(stage, trial, ["redis", "disk", "database", "camera"])
 
 
-@drill("start-alone-reversed", "45", "the same in another order", _REQUIRED, database="postgresql", parts=())
+@drill(
+    "start-alone-reversed",
+    "45",
+    "the same in another order",
+    _REQUIRED,
+    database="postgresql",
+    parts=(),
+    is_shared=False,
+)
 def reversed_order(stage: Stage, trial: Trial) -> None:
     _start(stage, trial, ["database", "camera", "redis", "disk"])
 

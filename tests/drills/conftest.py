@@ -28,7 +28,7 @@ def perform(farm: CameraFarm) -> Iterator[Callable[[str], None]]:
             )
         trial = running.run(stage, drill)
         print(trial.block())
-        if trial.failures:
+        if trial.failures or not drill.needs.is_shared:
             stages.pop(drill.needs).close()
         assert not trial.failures, trial.block()
 
