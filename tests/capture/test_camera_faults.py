@@ -38,6 +38,7 @@ RUNNING = {
     "h265": "t1h",
     "long gop": "t20",
     "aac": "t1a",
+    "no parameter sets": "t1-nosprop",
 }
 
 
@@ -235,6 +236,14 @@ def test_sound_that_mp4_cannot_hold_is_converted(shared_rig: Rig, scene: Scene) 
     row = shared_rig.stream(scene["g711"])
     assert row.state == "live"
     assert row.audio_codec == "mp4a.40.2"
+
+
+def test_a_camera_that_announces_no_picture_size_is_started_in_another_way(
+    shared_rig: Rig, scene: Scene
+) -> None:
+    row = shared_rig.stream(scene["no parameter sets"])
+    assert row.state == "live"
+    assert row.full_analysis, "and the next start does not have to find out again"
 
 
 def test_a_camera_without_sound_is_captured(shared_rig: Rig, scene: Scene) -> None:

@@ -319,6 +319,9 @@ def test_a_hung_disk_is_told_and_nothing_else_hangs(rig: Rig) -> None:
         cam = rig.add("t1", 322)
         rig.wait_live(cam)
         rig.wait_closed(cam)
+        thaw = ["fsfreeze", "--unfreeze", str(media)]
+        # However this test ends, nobody is left waiting for that disk.
+        thawer = subprocess.Popen(["sh", "-c", 'sleep 60; exec "$@"', "sh", *thaw], stderr=subprocess.DEVNULL)
         subprocess.run(["fsfreeze", "--freeze", str(media)], check=True)
         try:
             rig.wait_state(cam, "storage", "disk_hung", timeout=30)
@@ -326,7 +329,9 @@ def test_a_hung_disk_is_told_and_nothing_else_hangs(rig: Rig) -> None:
             wait_until(lambda: rig.stream(cam).renewed_ms > renewed, 10, "the row to be renewed")
             assert len(rig.captures(cam)) <= 1
         finally:
-            subprocess.run(["fsfreeze", "--unfreeze", str(media)], check=True)
+            subprocess.run(thaw, check=True)
+            thawer.kill()
+            thawer.wait()
         rig.wait_live(cam)
     finally:
         rig.close()
