@@ -70,9 +70,6 @@ class Content:
             if self.is_over:
                 break
             self._take(located, found)
-        number = self.growing.number
-        if self._tally and number is not None and number > self._tally.number and not self.is_over:
-            self._close(found)
         if found.fragments and not self.is_over:
             self._follow(found, now)
         return found
@@ -88,6 +85,7 @@ class Content:
         if self._tally is None:
             self._tally = Tally(located.number)
         elif located.number > self._tally.number:
+            self._meet(fragment)
             self._close(found)
             self._tally = Tally(located.number)
         if fragment.is_key and fragment.has_video and self._is_other_picture(fragment):
@@ -124,7 +122,8 @@ class Content:
         """Keep the mapping and see whether content keeps pace with the wall clock."""
         end_ms = self._end_ticks // TICKS_PER_MS
         if not self._is_derived:
-            found.has_new_mapping = self._lateness.sample(end_ms, self.growing.written_ms, now)
+            if self._lateness.sample(end_ms, self.growing.written_ms, now):
+                found.has_new_mapping = True
             if self._lateness.points != self.run.mapping:
                 self.run = replace(self.run, mapping=list(self._lateness.points))
         self._seen += found.fragments
@@ -138,11 +137,20 @@ class Content:
         if is_slow and self._seen - then_seen >= 2:
             found.trouble, self.is_over = "frozen", True
 
+    def _meet(self, fragment: Fragment) -> None:
+        """Only the first picture of the next file tells how long the last one of this file lasts."""
+        tally = self._tally
+        if tally is None or not tally.has_content or not fragment.has_video:
+            return
+        if abs(tally.hole_ticks(fragment)) <= STEP_TICKS and fragment.start_ticks > tally.start_ticks:
+            tally.end_ticks = fragment.start_ticks
+
     def _close(self, found: Look) -> None:
         tally, self._tally = self._tally, None
         if tally is None or self.growing.init is None:
             return
-        self._lateness.settle()
+        if self._lateness.settle():
+            found.has_new_mapping = True  # rows are made from it now: whoever adopts must go on with it
         measured = tally.measured(self.run, init_size=self.growing.init.size, is_damaged=self.is_over)
         if measured:
             found.closed.append(measured)

@@ -44,9 +44,10 @@ class Lateness:
         """How much newer the content claims to be than the moment it was written."""
         return content_end_ms + offset_ms(self.points, content_end_ms) - written_ms + HELD_BACK_MS
 
-    def settle(self) -> None:
-        """The start is no guess any more: a row was made from it."""
-        self._is_guess = False
+    def settle(self) -> bool:
+        """The start is no guess any more, because a row is made from it; True when it was one until now."""
+        was_guess, self._is_guess = self._is_guess, False
+        return was_guess
 
     def _guess(self, content_end_ms: int) -> bool:
         assert self._least is not None and self._first_ms is not None
