@@ -7,11 +7,22 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 
 class CannotMount(RuntimeError):
     """This machine does not let us mount; the sentence says what was tried."""
+
+
+def can_mount() -> bool:
+    """Whether this process may mount file systems: root may, but not in every container."""
+    with tempfile.TemporaryDirectory(prefix="drill-") as folder:
+        try:
+            Volume(Path(folder) / "try", "ext4", size_mb=8).unmount()
+        except (CannotMount, OSError):
+            return False
+    return True
 
 
 class Volume:

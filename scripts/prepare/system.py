@@ -94,6 +94,10 @@ def _has_postgres() -> bool:
     return bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
 
 
+def _has_faketime() -> bool:
+    return bool(list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")))
+
+
 def needs_to_run() -> list[Need]:
     """What the system itself needs."""
     minor = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
@@ -113,6 +117,8 @@ def needs_to_test() -> list[Need]:
     return [
         Need("Redis", ("redis-server",), lambda: has_program("redis-server", "valkey-server")),
         Need("PostgreSQL", ("postgresql",), _has_postgres),
+        Need("libfaketime", ("libfaketime",), _has_faketime),
+        Need("ext4", ("e2fsprogs", "mount"), lambda: has_program("mkfs.ext4") and has_program("mount")),
         Need("Chromium", ("chromium",), lambda: find_chromium() is not None),
         Need(
             "GStreamer's RTSP server",
