@@ -18,7 +18,7 @@ from cctv.models import Camera, Role, User
 from cctv.services import sessions
 
 TOKEN_SECONDS = 12 * 3600  # the longest life of a stream address (DECISIONS 17)
-_RECHECK_SECONDS = 5.0
+_RECHECK_SECONDS = 4.0  # a direct stream asks every second: it ends within 5 s
 
 
 class Action(StrEnum):
