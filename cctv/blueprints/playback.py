@@ -6,6 +6,7 @@ Times in addresses are epoch milliseconds, or site time as people write it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -13,7 +14,7 @@ from flask_login import current_user, login_required
 
 from cctv import clock
 from cctv.blueprints import _htmx
-from cctv.errors import NotAllowed
+from cctv.errors import NotAllowed, NotFound
 from cctv.models import Camera, User
 from cctv.services import access, settings, timeline
 from cctv.services.access import Action
@@ -53,26 +54,29 @@ def show() -> Response:
     cameras = access.visible_cameras(_user(), Action.PLAYBACK)
     if not access.may(_user(), Action.PLAYBACK):
         access.authorise(_user(), None, Action.PLAYBACK)
+    asked = _asked()
     chosen = _chosen(cameras)
-    zone = settings.zone()
+    lost = len(asked.keys() - {camera.id for camera in cameras})
+    if asked and lost == len(asked):
+        raise NotFound("This camera is not there any more, or not shared with you.")
     now = clock.now_ms()
-    moment = clock.parse_typed(request.args.get("t", ""), near_ms=now, zone=zone)
-    at_ms = min(moment if moment is not None else now - 30_000, now)
+    at_ms = _moment(chosen, now)
     window = _window(at_ms, _zoom(chosen, at_ms))
-    day = clock.site_day(at_ms, zone)
     return _htmx.render(
         "playback/show.html",
         cameras=cameras,
         chosen=chosen,
+        cams=",".join(str(camera.id) for camera in chosen),
+        lost=lost,
+        most=_MOST_CAMERAS,
         tokens={camera.id: access.media_token(_user(), camera.id, Action.PLAYBACK) for camera in chosen},
         at_ms=at_ms,
         now_ms=now,
-        day=day,
-        day_bounds=clock.day_bounds_ms(day, zone),
-        zone=zone.key,
+        zone=settings.zone().key,
         zooms=ZOOMS,
         speeds=SPEEDS,
         speed=request.args.get("speed") if request.args.get("speed") in SPEEDS else "1",
+        **_day(chosen, at_ms, now),
         **_lanes(chosen, window),
     )
 
@@ -124,11 +128,62 @@ def _user() -> User:
     return user
 
 
+def _asked() -> dict[int, None]:
+    """The camera ids of `cams`, in their order."""
+    return {int(part): None for part in request.args.get("cams", "").split(",") if part.isdecimal()}
+
+
 def _chosen(cameras: list[Camera]) -> list[Camera]:
-    wanted = [part for part in request.args.get("cams", "").split(",") if part.isdigit()]
-    by_id = {str(camera.id): camera for camera in cameras}
-    chosen = [by_id[part] for part in dict.fromkeys(wanted) if part in by_id]
+    by_id = {camera.id: camera for camera in cameras}
+    chosen = [by_id[camera_id] for camera_id in _asked() if camera_id in by_id]
     return (chosen or cameras[:1])[:_MOST_CAMERAS]
+
+
+def _moment(chosen: list[Camera], now_ms: int) -> int:
+    """Where to begin: `t`; else the first footage of `day`, or its noon; else half a minute ago."""
+    zone = settings.zone()
+    if day := _parse_day(request.args.get("day", "")):
+        start_ms, end_ms = clock.day_bounds_ms(day, zone)
+        first_ms = _first_after(chosen, start_ms)
+        noon_ms = (start_ms + end_ms) // 2
+        return min(first_ms if first_ms is not None and first_ms < end_ms else noon_ms, now_ms)
+    moment = clock.parse_typed(request.args.get("t", ""), near_ms=now_ms, zone=zone)
+    return max(0, min(moment if moment is not None else now_ms - 30_000, now_ms))
+
+
+def _parse_day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if 2000 <= day.year < 2100 else None
+
+
+def _first_after(chosen: list[Camera], ms: int) -> int | None:
+    found = [timeline.next_recorded(camera.id, ms) for camera in chosen]
+    return min((moment for moment in found if moment is not None), default=None)
+
+
+def _day(chosen: list[Camera], at_ms: int, now_ms: int) -> dict[str, Any]:
+    """The day of the moment and its neighbours; `nearest_days` with footage when it has none itself."""
+    zone = settings.zone()
+    day = clock.site_day(at_ms, zone)
+    start_ms, end_ms = clock.day_bounds_ms(day, zone)
+    following_ms = _first_after(chosen, start_ms)
+    nearest = None
+    if following_ms is None or following_ms >= end_ms:
+        before = [timeline.previous_recorded(camera.id, start_ms) for camera in chosen]
+        ends = [max((ms for ms in before if ms is not None), default=None), following_ms]
+        nearest = [clock.site_day(ms, zone) for ms in ends if ms is not None]
+    return {
+        "day": day,
+        "day_words": f"{day:%A %-d %B %Y}",
+        "day_before": day - timedelta(days=1),
+        "day_after": day + timedelta(days=1),
+        "today": clock.site_day(now_ms, zone),
+        "day_from_ms": start_ms,
+        "nearest_days": nearest,
+    }
 
 
 def _zoom(cameras: list[Camera], at_ms: int) -> str:

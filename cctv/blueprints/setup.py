@@ -16,11 +16,10 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, IntegerField, PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange
 
-from cctv.blueprints import _forms, _guesses, _htmx, auth
+from cctv.blueprints import _forms, _guesses, _htmx, _live, auth
 from cctv.errors import CctvError, Conflict, Invalid, NotFound
 from cctv.models import Camera, User
-from cctv.services import access, cameras, passwords, settings, setup
-from cctv.services.access import Action
+from cctv.services import cameras, passwords, settings, setup
 
 blueprint = Blueprint("setup", __name__, url_prefix="/setup")
 
@@ -71,6 +70,9 @@ def guard() -> ResponseReturnValue | None:
     if setup.needs_owner():
         return None if request.endpoint in _BEFORE_OWNER else to("welcome")
     if not current_user.is_authenticated or not setup.may_continue(current_user):
+        # Reloading the last step, or going back to it, must not end on an error page.
+        if current_user.is_authenticated and request.endpoint == "setup.done":
+            return _htmx.redirect("/")
         raise NotFound("The set-up is finished, or it is another person's.")
     return to("place") if request.endpoint in _BEFORE_OWNER else None
 
@@ -196,8 +198,8 @@ def camera() -> ResponseReturnValue:
 def done() -> ResponseReturnValue:
     """The picture, and what to do next."""
     first = _first_camera()
-    token = access.media_token(_person(), first.id, Action.LIVE) if first else ""
-    return _htmx.render("setup/done.html", camera=first, token=token)
+    base = _live.base(_person(), first) if first else ""
+    return _htmx.render("setup/done.html", camera=first, base=base)
 
 
 @blueprint.post("/done")

@@ -181,9 +181,7 @@ def _why(camera_id: int, ms: int, at_ms: int) -> str:
         return "this time has not come yet"
     around = gaps.list_gaps(camera_id, ms - 60_000, ms + 60_000, at_ms=at_ms)
     found = [gap for gap in around if gap.started_ms <= ms < gap.ended_ms]
-    return (
-        sentence_of(found[0].cause, found[0].detail) if found else "nobody asked for a recording of this time"
-    )
+    return sentence_of(found[0].cause, found[0].detail) if found else "recording was off"
 
 
 def _coarse(found: list[ExplainedGap], resolution_ms: int) -> list[LaneGap]:

@@ -114,4 +114,4 @@ def test_a_time_without_footage_leads_to_the_next_and_the_previous_with_the_reas
     assert later.sentence == "this time has not come yet"
     early = timeline.locate(camera.id, T0 - HOUR, at_ms=at_ms)
     assert (early.next_ms, early.previous_ms) == (T0, None)
-    assert early.sentence == "nobody asked for a recording of this time"
+    assert early.sentence == "recording was off"

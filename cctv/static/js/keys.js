@@ -46,6 +46,7 @@ function isTyping(target) {
 function isForControl(event) {
   const control = event.target.closest?.('a[href], button, summary, [role="slider"], input, [role="tab"]');
   if (!control) return false;
+  if (control.matches('[role="slider"]:not(input)') && !event.key.startsWith("Arrow")) return false;
   return (event.key === " " && !control.matches("a")) || event.key === "Enter" || (event.key.startsWith("Arrow") && control.matches('[role="slider"], input, [role="tab"]'));
 }
 

@@ -1,134 +1,60 @@
-// The playback page: one clock, up to four players in step, and the controls. The timeline is timeline.js.
-// Wall time is what counts: a playlist leaves gaps out, so positions come from PROGRAM-DATE-TIME, never from sums.
+// The playback page: one clock, up to four cameras in step, and the controls. A camera's video is recorded.js, the
+// timeline is timeline.js; nothing here loads or draws.
 
-import { toast } from "./toasts.js";
+import { Recorded } from "./recorded.js";
 import { Timeline } from "./timeline.js";
+import { element } from "./marks.js";
+import { toast } from "./toasts.js";
 
-const WINDOW_MS = 3600_000; // how much one playlist spans
-const LEAD_MS = 10_000; // and how much of it lies before the wanted moment
 const SPEEDS = [0.5, 1, 2, 4, 8, 16];
 const QUIET_ABOVE = 4; // no sound above this speed
 const LOOSE_S = 0.05; // followers within this are left alone
-const TIGHT_S = 0.5; // beyond this they seek instead of hurrying
-
-const HLS_SCRIPT = "/static/vendor/hls.light.min.js";
-
-function loadHls() {
-  if (window.Hls) return Promise.resolve(window.Hls);
-  return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = HLS_SCRIPT;
-    script.onload = () => resolve(window.Hls);
-    script.onerror = () => reject(new Error("The player could not be loaded."));
-    document.head.append(script);
-  });
-}
-
-// One camera's recording: loads a playlist around a moment and knows the wall time of the shown frame.
-class Recorded {
-  constructor(tile) {
-    this.tile = tile;
-    this.video = tile.querySelector("video");
-    this.none = tile.querySelector(".pb-none");
-    this.camera = tile.dataset.camera;
-    this.from = this.to = 0;
-    this.target = null;
-  }
-
-  details() {
-    return this.hls?.levels?.[this.hls.currentLevel >= 0 ? this.hls.currentLevel : 0]?.details;
-  }
-
-  now() {
-    return this.hls?.playingDate?.getTime() ?? null;
-  }
-
-  positionOf(ms) {
-    for (const fragment of this.details()?.fragments ?? []) {
-      const start = fragment.programDateTime;
-      if (start === null || start === undefined) continue;
-      if (ms < start) return { at: fragment.start, ms: start };
-      if (ms < start + fragment.duration * 1000) return { at: fragment.start + (ms - start) / 1000, ms };
-    }
-    return null;
-  }
-
-  async seek(ms) {
-    this.target = ms;
-    if (ms >= this.from && ms < this.to) {
-      const position = this.positionOf(ms);
-      if (position && position.ms - ms < 2000) {
-        this.show(true);
-        this.video.currentTime = position.at;
-        return true;
-      }
-    }
-    return this.load(ms);
-  }
-
-  async load(ms) {
-    const Hls = await loadHls();
-    this.hls?.destroy();
-    this.from = ms - LEAD_MS;
-    this.to = ms + WINDOW_MS;
-    const url = `${this.tile.dataset.base}playlist.m3u8?from=${Math.floor(this.from)}&to=${Math.floor(this.to)}`;
-    const hls = new Hls({ autoStartLoad: false, maxBufferLength: 20, backBufferLength: 30, liveSyncDurationCount: 1, liveMaxLatencyDurationCount: Infinity, enableWorker: true });
-    this.hls = hls;
-    return new Promise((resolve) => {
-      const finish = (isThere) => {
-        this.show(isThere);
-        resolve(isThere);
-      };
-      hls.once(Hls.Events.LEVEL_LOADED, () => {
-        const position = this.positionOf(this.target);
-        if (!position) return finish(false);
-        hls.startLoad(position.at);
-        finish(true);
-      });
-      hls.on(Hls.Events.ERROR, (_event, problem) => this.onError(Hls, hls, problem, finish));
-      hls.loadSource(url);
-      hls.attachMedia(this.video);
-    });
-  }
-
-  onError(Hls, hls, problem, finish) {
-    if (!problem.fatal) return;
-    if (problem.details === Hls.ErrorDetails.BUFFER_APPEND_ERROR || problem.type === Hls.ErrorTypes.MEDIA_ERROR) return hls.recoverMediaError();
-    hls.destroy();
-    if (this.hls === hls) this.to = 0;
-    finish(false);
-  }
-
-  show(isThere) {
-    this.none.hidden = isThere;
-    this.video.hidden = !isThere;
-    this.isThere = isThere;
-    if (!isThere) this.to = 0;
-  }
-}
+const TIGHT_S = 0.4; // beyond this they seek instead of hurrying
+const NEWEST_MS = 8000; // so far behind now there is footage of a camera that records
+const BEAT_MS = 200;
 
 class Playback {
   constructor(root) {
     this.root = root;
-    this.players = [...root.querySelectorAll(".pb-tile")].map((tile) => new Recorded(tile));
-    this.main = this.players[0];
+    this.at = Number(root.dataset.at);
+    this.skew = Number(root.dataset.now) - Date.now(); // the server's clock is the one that dated the footage
+    this.words = this.format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    this.dayWords = this.format({ day: "numeric", month: "short" });
+    this.isoDay = this.format({ year: "numeric", month: "2-digit", day: "2-digit" }, "en-CA");
+    this.players = [...root.querySelectorAll(".pb-tile")].map((tile) => new Recorded(tile, {
+      locate: (camera, ms) => this.locate(camera, ms),
+      missing: (...gone) => this.sayMissing(...gone),
+    }));
     this.clock = root.querySelector("#pb-clock");
     this.said = root.querySelector("#pb-said");
-    this.at = Number(root.dataset.at);
-    this.speed = Number(root.dataset.speed);
-    this.words = new Intl.DateTimeFormat("en-GB", { timeZone: root.dataset.zone, hour: "2-digit", minute: "2-digit", second: "2-digit" });
-    this.timeline = new Timeline(root.querySelector("#pb-timeline"), {
+    this.timeline = new Timeline(root.querySelector("#pb-timeline"), this.players.map((player) => player.camera), {
       words: (ms) => this.words.format(ms),
-      cameras: this.players.map((player) => player.camera),
-      seek: (ms) => this.seek(ms),
+      now: () => this.now(),
       at: () => this.at,
+      seek: (ms) => this.seek(ms),
+      toStart: () => this.actions.start(),
+      toEnd: () => this.actions.newest(),
     });
+    this.setMain(this.players[0]);
+    this.setSpeed(Number(root.dataset.speed));
     this.wire();
-    this.markMain();
-    this.setSpeed(this.speed);
     this.seek(this.at, { play: true });
-    setInterval(() => this.beat(), 200);
+    setInterval(() => this.beat(), BEAT_MS);
     setInterval(() => this.timeline.refreshIfToday(), 15_000);
+  }
+
+  format(parts, language = "en-GB") {
+    return new Intl.DateTimeFormat(language, { timeZone: this.root.dataset.zone, ...parts });
+  }
+
+  now() {
+    return Date.now() + this.skew;
+  }
+
+  // A time of the day that is shown, or with its date.
+  when(ms) {
+    const isToday = this.isoDay.format(ms) === this.isoDay.format(this.at);
+    return isToday ? this.words.format(ms) : `${this.dayWords.format(ms)}, ${this.words.format(ms)}`;
   }
 
   // --- time ---------------------------------------------------------------------------------------------------
@@ -136,60 +62,95 @@ class Playback {
     this.at = ms;
     this.paintClock();
     const turn = (this.turn = (this.turn || 0) + 1);
+    this.isSeeking = true; // what is still shown does not move the clock
     const found = await this.main.seek(ms);
     if (turn !== this.turn) return; // a newer seek took over
-    if (!found) return this.offerNext(ms, play);
-    this.said.textContent = "";
+    this.isSeeking = false;
+    if (!found) return this.offerNext(ms);
+    this.say();
+    this.root.querySelector("#pb-empty")?.remove();
     for (const player of this.players) if (player !== this.main) player.seek(ms);
     if (play) this.play();
     this.remember();
   }
 
-  async offerNext(ms, play) {
-    const where = await this.where(String(ms));
-    if (!where || where.error) return;
-    if (where.is_recorded) return void (this.said.textContent = "This part cannot be played now. Try again in a moment.");
-    this.pause();
-    this.said.replaceChildren(`No recording at ${this.words.format(ms)}${where.why ? ` (${where.why})` : ""}. `);
-    const offer = (label, at) => {
-      const button = document.createElement("button");
-      button.className = "btn";
-      button.type = "button";
-      button.textContent = `${label} ${this.words.format(at)}`;
-      button.addEventListener("click", () => this.seek(at, { play: true }));
-      this.said.append(button, " ");
-    };
-    if (where.next_ms) offer("Next", where.next_ms);
-    if (where.previous_ms) offer("Previous", where.previous_ms);
-    if (play && where.next_ms) this.afterGap = where.next_ms;
+  say(...content) {
+    this.said.replaceChildren(...content);
   }
 
-  async where(text) {
-    const query = new URLSearchParams({ cam: this.main.camera, t: text, near: Math.round(this.at) });
+  async offerNext(ms) {
+    this.pause();
+    for (const player of this.players) if (player !== this.main) player.seek(ms);
+    const where = await this.where(String(Math.round(ms)));
+    if (!where || this.at !== ms) return;
+    if (where.error) return this.say(where.error);
+    if (this.root.querySelector("#pb-empty")) return; // says it already, with the nearest days
+    if (where.is_recorded) return this.say("This part cannot be played now. Try again in a moment.");
+    this.say(`No recording at ${this.when(ms)}${where.why ? ` (${where.why})` : ""}. `);
+    this.offer("Next", where.next_ms);
+    this.offer("Previous", where.previous_ms);
+  }
+
+  offer(label, at) {
+    if (!at) return;
+    const button = element("button", { class: "btn", type: "button" }, `${label} ${this.when(at)}`);
+    button.addEventListener("click", () => this.go(at, { play: true }));
+    this.said.append(button, " ");
+  }
+
+  // To a moment that may lie outside of what the timeline shows.
+  go(ms, options) {
+    this.timeline.centre(ms);
+    return this.seek(ms, options);
+  }
+
+  // What the server knows of a typed or clicked time; null when it does not answer.
+  async where(text, camera = this.main.camera) {
+    const query = new URLSearchParams({ cam: camera, t: text, near: Math.round(this.at) });
     const answer = await fetch(`/playback/seek?${query}`, { headers: { Accept: "application/json" } }).catch(() => null);
+    if (answer?.status === 404 || answer?.status === 403) return { error: `${this.main.name} is not there any more, or no longer shared with you.` };
     return answer?.ok ? answer.json() : null;
+  }
+
+  // The lanes know most of it already.
+  async locate(camera, ms) {
+    return this.timeline.isRecordedAt(camera, ms) ? { is_recorded: true } : this.where(String(Math.round(ms)), camera);
   }
 
   beat() {
     const now = this.main.now();
-    if (now === null || !this.main.isThere || this.main.video.seeking) return;
-    const step = now - this.at;
-    if (this.isPlaying && step > 3000 + 400 * this.speed) this.sayJump(this.at, now);
+    if (now === null || this.isSeeking || !this.main.isThere || this.main.video.seeking) return;
+    const before = this.at;
+    if (this.isPlaying && now - before > 3000 + 2 * BEAT_MS * this.speed) this.sayJump(before, now);
     this.at = now;
     this.paintClock();
-    if (this.isPlaying) this.keepStep(now);
-    if (this.main.video.ended) this.continueAfter(this.main.to);
+    if (!this.isPlaying) return;
+    this.timeline.follow(before, now);
+    this.keepStep(now);
+    if (this.main.video.ended || now >= this.main.to - 500) this.continueAfter();
   }
 
-  sayJump(from, to) {
-    const why = this.timeline.whyAt(this.main.camera, (from + to) / 2);
-    const minutes = (to - from) / 60_000;
-    const length = minutes >= 1 ? `${Math.round(minutes)} min` : `${Math.round((to - from) / 1000)} s`;
+  async sayJump(from, to) {
+    const middle = (from + to) / 2;
+    const why = this.timeline.whyAt(this.main.camera, middle) || (await this.where(String(Math.round(middle))))?.why;
+    const seconds = Math.round((to - from) / 1000);
+    const length = seconds >= 90 ? `${Math.round(seconds / 60)} min` : `${seconds} s`;
     toast({ level: "info", text: `Skipped ${length} without recording${why ? ` (${why})` : ""}.` });
   }
 
-  async continueAfter(ms) {
-    const where = await this.where(String(Math.round(Math.max(ms, this.at))));
+  sayMissing(player, from, to, next) {
+    toast({ level: "warn", text: `${player.name}: this part (${this.words.format(from)}–${this.words.format(to)}) is listed but its file is gone.` });
+    if (player !== this.main) return;
+    this.at = next ?? this.at; // no recording was skipped: do not say so too
+    if (next === undefined) this.pause();
+  }
+
+  // The playlist ends here; footage may go on.
+  async continueAfter() {
+    if (this.isAsking) return;
+    this.isAsking = true;
+    const where = await this.where(String(Math.round(this.at + 500)));
+    this.isAsking = false;
     const next = where?.is_recorded ? where.at_ms : where?.next_ms;
     if (next) this.seek(next, { play: true });
     else this.pause();
@@ -199,30 +160,51 @@ class Playback {
     for (const player of this.players) {
       if (player === this.main) continue;
       const theirs = player.now();
-      const isOutside = !player.isThere || now >= player.to;
-      if (isOutside) {
-        if (!player.isWaiting) {
-          player.isWaiting = true;
-          setTimeout(() => (player.isWaiting = false), 3000);
-          player.seek(now).then((found) => found && this.isPlaying && player.video.play());
-        }
-        continue;
+      if (!player.isThere || now >= player.to) this.wake(player, now);
+      else if (theirs !== null && !player.video.seeking) {
+        const behind = (now - theirs) / 1000;
+        if (Math.abs(behind) > TIGHT_S * Math.max(1, this.speed)) player.seek(now);
+        else player.setRate(Math.abs(behind) < LOOSE_S ? this.speed : this.speed * (behind > 0 ? 1.05 : 0.95));
+        if (player.video.paused) player.video.play().catch(() => {});
       }
-      if (theirs === null || player.video.seeking) continue;
-      const behind = (now - theirs) / 1000;
-      if (Math.abs(behind) > TIGHT_S * Math.max(1, this.speed)) player.seek(now);
-      else player.video.playbackRate = Math.abs(behind) < LOOSE_S ? this.speed : this.speed * (behind > 0 ? 1.05 : 0.95);
-      if (player.video.paused) player.video.play().catch(() => {});
     }
   }
 
+  // A follower without footage is asked again when there is some.
+  async wake(player, now) {
+    if (player.isWaking || (now < player.resumesAt && now > player.resumesAt - 3600_000)) return;
+    player.isWaking = true;
+    const found = await player.seek(now);
+    player.isWaking = false;
+    if (found && this.isPlaying) player.video.play().catch(() => {});
+  }
+
   paintClock() {
-    this.clock.textContent = this.words.format(this.at);
+    const text = this.words.format(this.at);
+    if (text !== this.clock.textContent) {
+      this.clock.textContent = text;
+      this.paintDay();
+    }
     this.timeline.paintHead(this.at);
+  }
+
+  paintDay() {
+    const day = this.isoDay.format(this.at);
+    if (day === this.day) return;
+    this.day = day;
+    const field = document.getElementById("pb-date");
+    field.value = day;
+    for (const link of document.querySelectorAll("[data-day]")) {
+      const other = new Date(`${day}T12:00Z`);
+      other.setUTCDate(other.getUTCDate() + Number(link.dataset.day));
+      const query = new URLSearchParams({ cams: field.form.cams.value, day: other.toISOString().slice(0, 10) });
+      link.href = `/playback?${query}`;
+    }
   }
 
   remember() {
     const query = new URLSearchParams(location.search);
+    query.delete("day");
     query.set("cams", this.players.map((player) => player.camera).join(","));
     query.set("t", String(Math.round(this.at)));
     query.set("speed", String(this.speed));
@@ -234,29 +216,44 @@ class Playback {
     return this.root.classList.contains("is-playing");
   }
 
+  markPlaying(isPlaying) {
+    this.root.classList.toggle("is-playing", isPlaying);
+    this.root.querySelector("#pb-play").setAttribute("aria-label", isPlaying ? "Pause" : "Play");
+  }
+
   play() {
-    this.root.classList.add("is-playing");
-    this.root.querySelector("#pb-play").setAttribute("aria-label", "Pause");
+    if (!this.main.isThere) return this.seek(this.at, { play: true }).then(() => {});
+    this.markPlaying(true);
     for (const player of this.players) {
-      player.video.playbackRate = this.speed;
-      if (player.isThere) player.video.play().catch(() => player === this.main && this.pause());
+      player.setRate(this.speed);
+      if (player.isThere) player.video.play().catch((problem) => problem.name === "NotAllowedError" && this.pause());
     }
   }
 
   pause() {
-    this.root.classList.remove("is-playing");
-    this.root.querySelector("#pb-play").setAttribute("aria-label", "Play");
+    this.markPlaying(false);
     for (const player of this.players) player.video.pause();
     this.remember();
+  }
+
+  setMain(player) {
+    this.main = player;
+    for (const other of this.players) {
+      other.tile.classList.toggle("is-main", other === player);
+      other.tile.querySelector("[data-main]")?.setAttribute("aria-pressed", String(other === player));
+    }
+    this.timeline.markMain(player.camera);
+    this.setSound();
   }
 
   setSpeed(speed) {
     this.speed = speed;
     this.root.querySelector("#pb-speed").value = String(speed);
     for (const player of this.players) {
-      player.video.defaultPlaybackRate = player.video.playbackRate = speed;
-      if (speed > QUIET_ABOVE) player.video.muted = true;
+      player.video.defaultPlaybackRate = speed;
+      player.setRate(speed);
     }
+    this.setSound();
   }
 
   faster(step) {
@@ -264,75 +261,77 @@ class Playback {
     this.setSpeed(SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, index))]);
   }
 
-  frame(direction) {
-    if (this.isPlaying) return;
-    const fps = 25;
-    this.main.video.currentTime += direction / fps;
+  setSound() {
+    for (const player of this.players) player.video.muted = !this.hasSound || player !== this.main || this.speed > QUIET_ABOVE;
   }
 
   mute(button) {
-    const isMuted = !this.main.video.muted;
-    this.main.video.muted = isMuted;
-    button.setAttribute("aria-pressed", String(!isMuted));
-    button.querySelector("use").setAttribute("href", `${document.body.dataset.icons}#${isMuted ? "volume-off" : "volume"}`);
+    this.hasSound = !this.hasSound;
+    this.setSound();
+    button.setAttribute("aria-pressed", String(this.hasSound));
+    button.querySelector("use").setAttribute("href", `${document.body.dataset.icons}#${this.hasSound ? "volume" : "volume-off"}`);
+  }
+
+  frame(direction) {
+    if (!this.isPlaying) for (const player of this.players) if (player.isThere) player.video.currentTime += direction * player.frameSeconds;
   }
 
   snapshot() {
     const { video } = this.main;
     if (!video.videoWidth) return;
-    const canvas = document.createElement("canvas");
-    canvas.width = video.videoWidth;
-    canvas.height = video.videoHeight;
+    const canvas = element("canvas", { width: video.videoWidth, height: video.videoHeight });
     canvas.getContext("2d").drawImage(video, 0, 0);
+    const taken = this.at;
     canvas.toBlob((blob) => {
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(blob);
-      link.download = `camera-${this.main.camera}_${new Date(this.at).toISOString().replaceAll(":", "-")}.jpg`;
+      const time = `${this.isoDay.format(taken)}_${this.words.format(taken).replaceAll(":", "-")}`;
+      const link = element("a", { href: URL.createObjectURL(blob), download: `${this.main.name.replace(/[^\p{L}\p{N}]+/gu, "-")}_${time}.jpg` });
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-      toast({ level: "ok", text: `Saved the picture of ${this.words.format(this.at)}.` });
+      toast({ level: "ok", text: `Saved the picture of ${this.main.name} at ${this.words.format(taken)}.` });
     }, "image/jpeg", 0.92);
   }
 
   full() {
-    const stage = this.root.querySelector(".pb-stage");
     if (document.fullscreenElement) document.exitFullscreen();
-    else stage.requestFullscreen?.();
-  }
-
-  markMain() {
-    for (const player of this.players) player.tile.classList.toggle("is-main", player === this.main);
+    else this.root.querySelector(".pb-stage").requestFullscreen?.();
   }
 
   async goTo(text) {
     const where = await this.where(text);
-    if (!where) return;
-    if (where.error) return void (this.said.textContent = where.error);
-    this.timeline.centre(where.at_ms);
-    this.seek(where.at_ms, { play: this.isPlaying });
+    if (!where) return this.say("The server does not answer. Try again in a moment.");
+    if (where.error) return this.say(where.error);
+    return this.go(where.at_ms);
+  }
+
+  // The first footage of the day, or the newest there is.
+  async toFirst() {
+    const dayMs = Number(this.root.dataset.dayFrom);
+    const where = await this.where(String(dayMs));
+    const ms = where?.is_recorded ? dayMs : where?.next_ms;
+    if (ms) this.go(ms);
+  }
+
+  async toNewest() {
+    const ms = Math.round(this.now() - NEWEST_MS);
+    const where = await this.where(String(ms));
+    const newest = where?.is_recorded ? ms : where?.previous_ms;
+    if (newest) this.go(newest);
   }
 
   actions = {
     toggle: () => (this.isPlaying ? this.pause() : this.play()),
-    start: () => this.timeline.firstRecorded(this.main.camera, Number(this.root.dataset.dayFrom), (ms) => this.seek(ms)),
-    live: () => this.goTo(String(Date.now() - 8000)),
-    back10: () => this.seek(this.at - 10_000),
-    forward10: () => this.seek(this.at + 10_000),
-    back5: () => this.seek(this.at - 5000),
-    forward5: () => this.seek(this.at + 5000),
-    back60: () => this.seek(this.at - 60_000),
-    forward60: () => this.seek(this.at + 60_000),
-    slower: () => this.faster(-1),
-    faster: () => this.faster(1),
-    "frame-back": () => this.frame(-1),
-    "frame-forward": () => this.frame(1),
+    start: () => this.toFirst(),
+    newest: () => this.toNewest(),
+    main: (button) => this.setMain(this.players.find((player) => player.tile.contains(button))),
+    move: (button) => this.go(Math.min(this.at + Number(button.dataset.ms), this.now())),
+    speed: (button) => this.faster(Number(button.dataset.step)),
+    frame: (button) => this.frame(Number(button.dataset.step)),
     mute: (button) => this.mute(button),
     snapshot: () => this.snapshot(),
     full: () => this.full(),
     "focus-time": () => this.root.querySelector("#pb-time").select(),
     "zoom-next": () => this.timeline.zoomNext(),
-    "zoom-in": () => this.timeline.zoomBy(0.5),
-    "zoom-out": () => this.timeline.zoomBy(2),
+    zoom: (button) => this.timeline.zoomBy(Number(button.dataset.step)),
   };
 
   wire() {
@@ -342,29 +341,29 @@ class Playback {
       const zoom = event.target.closest("[data-zoom]");
       if (zoom) return this.timeline.zoomTo(Number(zoom.dataset.zoom));
       const tile = event.target.closest(".pb-tile");
-      if (tile && this.players.length > 1) {
-        this.main = this.players.find((player) => player.tile === tile);
-        this.markMain();
-      }
-      return undefined;
+      return tile && this.setMain(this.players.find((player) => player.tile === tile));
     });
-    this.root.querySelector("#pb-speed").addEventListener("change", (event) => this.setSpeed(Number(event.target.value)));
+    const speed = this.root.querySelector("#pb-speed");
+    speed.addEventListener("change", () => {
+      this.setSpeed(Number(speed.value));
+      speed.blur(); // keys are for the page again
+    });
     this.root.querySelector("#pb-goto").addEventListener("submit", (event) => {
       event.preventDefault();
       const field = this.root.querySelector("#pb-time");
-      this.goTo(field.value);
       field.blur();
+      this.goTo(field.value);
     });
-    document.getElementById("pb-date")?.addEventListener("change", (event) => {
-      const query = new URLSearchParams(location.search);
-      query.set("t", `${event.target.value}T12:00`);
-      if (event.target.value) location.href = `/playback?${query}`;
-    });
-    document.getElementById("pb-show")?.addEventListener("click", () => {
-      const picked = [...document.querySelectorAll("[data-pick]:checked")].slice(0, 4).map((box) => box.value);
-      const query = new URLSearchParams({ cams: picked.join(","), t: String(Math.round(this.at)), speed: String(this.speed) });
-      if (picked.length) location.href = `/playback?${query}`;
-    });
+    const date = document.getElementById("pb-date");
+    date.addEventListener("change", () => date.value > "2000" && date.value !== this.day && date.form.submit());
+    document.getElementById("pb-cameras")?.addEventListener("submit", (event) => this.showPicked(event));
+  }
+
+  showPicked(event) {
+    event.preventDefault();
+    const picked = [...document.querySelectorAll("[data-pick]:checked")].slice(0, this.root.dataset.most).map((box) => box.value);
+    const query = new URLSearchParams({ cams: picked.join(","), t: String(Math.round(this.at)), speed: String(this.speed) });
+    if (picked.length) location.href = `/playback?${query}`;
   }
 }
 

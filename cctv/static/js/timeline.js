@@ -1,150 +1,197 @@
 // The timeline: pointer, zoom and pan over lanes that the server draws. Knows time and lanes, nothing of players.
 
-const ZOOMS = [24 * 3600_000, 6 * 3600_000, 3600_000, 600_000];
+import { Preview } from "./preview.js";
+
+const DAY = 24 * 3600_000;
+const ZOOMS = [DAY, 6 * 3600_000, 3600_000, 600_000];
 const SHORTEST = 60_000;
-const LONGEST = 25 * 3600_000;
-const PREVIEW_GRID = 10_000; // stills are cut to this, so that they are cached
-const HOLD = 80; // ms before a still is asked for
+const LONGEST = DAY + 3600_000; // the day on which the clocks go back
+const REDRAW = 120; // ms between two drawings while the view moves; in between the old one is stretched
 const DRAG_PX = 4;
+const STILL_GRID = 10_000;
 
 export class Timeline {
-  constructor(element, { words, cameras, seek, at }) {
-    Object.assign(this, { element, words, cameras, seek, at });
+  // words(ms), now(), at(), seek(ms), toStart(), toEnd(): what the page knows and does.
+  constructor(element, cameras, page) {
+    Object.assign(this, { element, cameras, page });
     this.overlay = element.querySelector(".pb-overlay");
     this.head = element.querySelector("#pb-head");
     this.hover = element.querySelector("#pb-hover");
-    this.preview = element.querySelector("#pb-preview");
-    this.readWindow();
-    if (matchMedia("(max-width: 767px)").matches && this.to - this.from > ZOOMS[1]) this.zoomTo(ZOOMS[1]);
+    this.preview = new Preview(element.querySelector("#pb-preview"));
+    this.pointers = new Map();
+    this.readLanes();
+    this.from = this.drawn.from;
+    this.to = this.drawn.to;
+    this.markZoom();
+    if (matchMedia("(max-width: 767px)").matches && this.span > ZOOMS[1]) this.zoomTo(ZOOMS[1]);
     this.watchPointer();
     element.addEventListener("keydown", (event) => this.onKey(event));
   }
 
+  get span() {
+    return this.to - this.from;
+  }
+
+  // --- lanes --------------------------------------------------------------------------------------------------
   get lanes() {
     return this.element.querySelector("#lanes");
   }
 
-  readWindow() {
-    this.from = Number(this.lanes.dataset.from);
-    this.to = Number(this.lanes.dataset.to);
-    this.element.setAttribute("aria-valuemin", Math.round(this.from / 1000));
-    this.element.setAttribute("aria-valuemax", Math.round(this.to / 1000));
-    for (const button of document.querySelectorAll("[data-zoom]")) button.setAttribute("aria-pressed", String(Number(button.dataset.zoom) === this.to - this.from));
+  readLanes() {
+    const { from, to } = this.lanes.dataset;
+    this.drawn = { from: Number(from), to: Number(to) };
+    const share = (node, name) => parseFloat(node.getAttribute(name)) / 100;
+    this.facts = new Map();
+    for (const lane of this.lanes.querySelectorAll(".lane")) {
+      const recorded = [...lane.querySelectorAll(".recorded")].map((node) => [share(node, "x"), share(node, "x") + share(node, "width")]);
+      const gaps = [...lane.querySelectorAll(".gap")].map(({ dataset }) => ({ from: Number(dataset.start), to: Number(dataset.end), why: dataset.why }));
+      this.facts.set(lane.dataset.camera, { recorded, gaps });
+    }
+    this.markMain();
   }
 
-  // --- window -------------------------------------------------------------------------------------------------
+  // On a phone only the lane of the main camera is shown.
+  markMain(camera = this.mainCamera ?? this.cameras[0]) {
+    this.mainCamera = camera;
+    for (const row of this.lanes.querySelectorAll(".lane-row")) row.classList.toggle("is-main", row.querySelector(".lane").dataset.camera === camera);
+  }
+
+  whyAt(camera, ms) {
+    return this.facts.get(camera)?.gaps.find((gap) => ms >= gap.from && ms < gap.to)?.why ?? "";
+  }
+
+  isRecordedAt(camera, ms) {
+    const share = (ms - this.drawn.from) / (this.drawn.to - this.drawn.from);
+    return this.facts.get(camera)?.recorded.some(([start, end]) => share >= start && share < end) ?? false;
+  }
+
+  // --- view ---------------------------------------------------------------------------------------------------
   show(from, to) {
     const span = Math.max(SHORTEST, Math.min(LONGEST, to - from));
     this.from = Math.round(from);
     this.to = Math.round(from + span);
-    this.paintHead(this.at());
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.fetchLanes(), 60);
+    this.stretch();
+    this.markZoom();
+    this.paintHead(this.page.at());
+    this.timer ??= setTimeout(() => this.redraw(), REDRAW);
   }
 
-  async fetchLanes() {
+  async redraw() {
+    this.timer = null;
     this.request?.abort();
     this.request = new AbortController();
     const query = new URLSearchParams({ cams: this.cameras.join(","), from: this.from, to: this.to });
     const answer = await fetch(`/playback/lanes?${query}`, { headers: { "HX-Request": "true" }, signal: this.request.signal }).catch(() => null);
-    if (!answer?.ok) return;
+    const text = answer?.ok ? await answer.text().catch(() => null) : null;
+    if (!text) return;
     const holder = document.createElement("template");
-    holder.innerHTML = await answer.text();
+    holder.innerHTML = text;
     this.lanes.replaceWith(holder.content.querySelector("#lanes"));
-    this.readWindow();
-    this.paintHead(this.at());
+    this.readLanes();
+    this.stretch();
+    this.paintHead(this.page.at());
+  }
+
+  // Puts what is drawn where it belongs in the view, until it is drawn anew.
+  stretch() {
+    const scale = (this.drawn.to - this.drawn.from) / this.span;
+    const shift = (100 * (this.drawn.from - this.from)) / this.span;
+    const isExact = Math.abs(scale - 1) < 1e-6 && Math.abs(shift) < 1e-4;
+    for (const svg of this.lanes.querySelectorAll("svg")) svg.style.transform = isExact ? "" : `translateX(${shift}%) scaleX(${scale})`;
+  }
+
+  markZoom() {
+    this.element.setAttribute("aria-valuemin", Math.round(this.from / 1000));
+    this.element.setAttribute("aria-valuemax", Math.round(this.to / 1000));
+    for (const button of document.querySelectorAll("[data-zoom]")) button.setAttribute("aria-pressed", String(Number(button.dataset.zoom) === this.span));
   }
 
   refreshIfToday() {
-    if (document.hidden || this.isDragging || this.to < Date.now() - 60_000) return;
-    this.fetchLanes();
+    if (document.hidden || this.isDragging || this.to < this.page.now() - 60_000) return;
+    this.redraw();
   }
 
-  zoomTo(span, around = this.at()) {
-    const share = Math.min(1, Math.max(0, (around - this.from) / (this.to - this.from)));
+  zoomTo(span, around = this.page.at()) {
+    const share = Math.min(1, Math.max(0, (around - this.from) / this.span));
     this.show(around - span * share, around - span * share + span);
   }
 
-  zoomBy(factor, around = this.at()) {
-    this.zoomTo(Math.max(SHORTEST, Math.min(ZOOMS[0], (this.to - this.from) * factor)), around);
+  zoomBy(factor, around = this.page.at()) {
+    this.zoomTo(Math.max(SHORTEST, Math.min(DAY, this.span * factor)), around);
   }
 
   zoomNext() {
-    const span = this.to - this.from;
-    this.zoomTo(ZOOMS.find((zoom) => zoom < span) ?? ZOOMS[0]);
+    this.zoomTo(ZOOMS.find((zoom) => zoom < this.span) ?? DAY);
   }
 
   centre(ms) {
-    const half = (this.to - this.from) / 2;
-    if (ms < this.from || ms >= this.to) this.show(ms - half, ms + half);
+    if (ms < this.from || ms >= this.to) this.show(ms - this.span / 2, ms + this.span / 2);
   }
 
-  // --- facts of the lanes -------------------------------------------------------------------------------------
-  whyAt(camera, ms) {
-    for (const gap of this.lanes.querySelectorAll(`.lane[data-camera="${camera}"] .gap`)) if (ms >= Number(gap.dataset.start) && ms < Number(gap.dataset.end)) return gap.dataset.why;
-    return "";
-  }
-
-  async firstRecorded(camera, fromMs, then) {
-    const query = new URLSearchParams({ cam: camera, t: String(fromMs) });
-    const answer = await fetch(`/playback/seek?${query}`).catch(() => null);
-    const where = answer?.ok ? await answer.json() : null;
-    const ms = where?.is_recorded ? where.at_ms : where?.next_ms;
-    if (ms) then(ms);
+  // While it plays the head may run out of the view on the right: the view follows.
+  follow(before, ms) {
+    if (this.isDragging || before > this.to || before < this.from || ms < this.to) return;
+    this.show(ms - this.span / 10, ms - this.span / 10 + this.span);
   }
 
   // --- drawing ------------------------------------------------------------------------------------------------
   share(ms) {
-    return (ms - this.from) / (this.to - this.from);
+    return (ms - this.from) / this.span;
   }
 
   paintHead(ms) {
     const share = this.share(ms);
     this.head.style.visibility = share < 0 || share > 1 ? "hidden" : "visible";
     for (const end of ["x1", "x2"]) this.head.setAttribute(end, `${share * 100}%`);
+    const all = this.cameras.length;
+    const shown = this.cameras.filter((camera) => this.isRecordedAt(camera, ms)).length;
+    const text = `${this.page.words(ms)}, recorded on ${shown} of ${all} camera${all === 1 ? "" : "s"}`;
+    if (text === this.said) return;
+    this.said = text;
     this.element.setAttribute("aria-valuenow", Math.round(ms / 1000));
-    const why = this.cameras.map((camera) => this.whyAt(camera, ms)).filter(Boolean);
-    const shown = this.cameras.length - why.length;
-    this.element.setAttribute("aria-valuetext", `${this.words(ms)}, recorded on ${shown} of ${this.cameras.length} camera${this.cameras.length === 1 ? "" : "s"}`);
+    this.element.setAttribute("aria-valuetext", text);
   }
 
   msAt(event) {
     const box = this.element.getBoundingClientRect();
-    return this.from + ((event.clientX - box.left) / box.width) * (this.to - this.from);
+    return this.from + ((event.clientX - box.left) / box.width) * this.span;
   }
 
-  // --- pointer ------------------------------------------------------------------------------------------------
+  // --- pointer and keys ---------------------------------------------------------------------------------------
   watchPointer() {
     const { element } = this;
-    const pointers = new Map();
     element.addEventListener("pointerdown", (event) => {
       if (event.button) return;
-      pointers.set(event.pointerId, event);
+      this.pointers.set(event.pointerId, event);
       element.setPointerCapture(event.pointerId);
       this.drag = { x: event.clientX, from: this.from, to: this.to };
     });
-    element.addEventListener("pointermove", (event) => {
-      this.showPreview(event);
-      if (!pointers.has(event.pointerId)) return;
-      const before = pointers.get(event.pointerId);
-      pointers.set(event.pointerId, event);
-      if (pointers.size === 2) return this.pinch([...pointers.values()], before);
-      const moved = event.clientX - this.drag.x;
-      if (Math.abs(moved) < DRAG_PX && !this.isDragging) return;
-      this.isDragging = true;
-      const shift = (-moved / element.getBoundingClientRect().width) * (this.drag.to - this.drag.from);
-      this.show(this.drag.from + shift, this.drag.to + shift);
-    });
-    const up = (event) => {
-      const wasClick = pointers.delete(event.pointerId) && !this.isDragging && event.type === "pointerup";
-      if (!pointers.size) this.isDragging = false;
-      if (wasClick) this.seek(Math.min(this.msAt(event), Date.now()));
-      if (event.pointerType === "touch") this.hidePreview();
-    };
-    element.addEventListener("pointerup", up);
-    element.addEventListener("pointercancel", up);
+    element.addEventListener("pointermove", (event) => this.onMove(event));
+    for (const name of ["pointerup", "pointercancel"]) element.addEventListener(name, (event) => this.onUp(event));
     element.addEventListener("pointerleave", () => this.hidePreview());
     element.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
+  }
+
+  onMove(event) {
+    this.showPreview(event);
+    const before = this.pointers.get(event.pointerId);
+    if (!before) return;
+    this.pointers.set(event.pointerId, event);
+    if (this.pointers.size === 2) return this.pinch([...this.pointers.values()], before);
+    const moved = event.clientX - this.drag.x;
+    if (Math.abs(moved) < DRAG_PX && !this.isDragging) return;
+    this.isDragging = true;
+    this.element.classList.add("is-dragging");
+    const shift = (-moved / this.element.clientWidth) * (this.drag.to - this.drag.from);
+    this.show(this.drag.from + shift, this.drag.to + shift);
+  }
+
+  onUp(event) {
+    const wasClick = this.pointers.delete(event.pointerId) && !this.isDragging && event.type === "pointerup";
+    if (!this.pointers.size) this.isDragging = false;
+    this.element.classList.toggle("is-dragging", Boolean(this.isDragging));
+    if (wasClick) this.page.seek(Math.min(this.msAt(event), this.page.now()));
+    if (event.pointerType === "touch") this.hidePreview();
   }
 
   pinch([first, second], before) {
@@ -159,62 +206,44 @@ export class Timeline {
   onWheel(event) {
     event.preventDefault();
     if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-      const shift = ((event.deltaX || event.deltaY) / this.element.clientWidth) * (this.to - this.from);
+      const shift = ((event.deltaX || event.deltaY) / this.element.clientWidth) * this.span;
       this.show(this.from + shift, this.to + shift);
     } else this.zoomBy(event.deltaY > 0 ? 1.25 : 0.8, this.msAt(event));
   }
 
   onKey(event) {
     const steps = { ArrowLeft: -5000, ArrowRight: 5000, ArrowDown: -5000, ArrowUp: 5000, PageUp: 600_000, PageDown: -600_000 };
-    let ms = null;
-    if (event.key in steps) ms = this.at() + steps[event.key] * (event.shiftKey ? 12 : 1);
-    else if (event.key === "Home") ms = this.from;
-    else if (event.key === "End") ms = this.to - 1000;
-    if (ms === null) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.key in steps) this.page.seek(Math.min(this.page.at() + steps[event.key] * (event.shiftKey ? 12 : 1), this.page.now()));
+    else if (event.key === "Home") this.page.toStart();
+    else if (event.key === "End") this.page.toEnd();
+    else return;
     event.preventDefault();
-    this.seek(Math.min(ms, Date.now() - 3000));
   }
 
-  // --- preview ------------------------------------------------------------------------------------------------
   showPreview(event) {
     const ms = this.msAt(event);
-    const lane = event.target.closest?.(".lane") || document.elementFromPoint(event.clientX, event.clientY)?.closest?.(".lane");
-    const camera = lane?.dataset.camera || this.cameras[0];
     const share = this.share(ms);
-    if (share < 0 || share > 1 || ms > Date.now()) return this.hidePreview();
+    if (share < 0 || share > 1 || ms > this.page.now()) return this.hidePreview();
+    const camera = document.elementFromPoint(event.clientX, event.clientY)?.closest?.(".lane-row")?.querySelector(".lane").dataset.camera ?? this.mainCamera;
     this.overlay.classList.add("is-hovering");
     for (const end of ["x1", "x2"]) this.hover.setAttribute(end, `${share * 100}%`);
     const why = this.whyAt(camera, ms);
-    this.preview.hidden = false;
     const width = this.element.clientWidth;
-    this.preview.style.left = `${Math.max(0, Math.min(width - 192, share * width - 96))}px`;
-    this.preview.querySelector("figcaption").textContent = why ? `${this.words(ms)} · ${why}` : this.words(ms);
-    this.askStill(camera, why ? null : Math.floor(ms / PREVIEW_GRID) * PREVIEW_GRID);
+    const still = this.stillAt(camera, ms);
+    const more = why || (still === null ? "no recording" : "");
+    this.preview.show({ x: share * width, width, words: this.page.words(ms) + (more && ` · ${more}`), camera, ms: still });
+  }
+
+  // The moment whose still stands for this one: on a grid where it can be, so that stills are cached.
+  stillAt(camera, ms) {
+    if (!this.isRecordedAt(camera, ms)) return null;
+    const onGrid = Math.floor(ms / STILL_GRID) * STILL_GRID;
+    return this.isRecordedAt(camera, onGrid) ? onGrid : Math.round(ms);
   }
 
   hidePreview() {
-    this.preview.hidden = true;
+    this.preview.hide();
     this.overlay.classList.remove("is-hovering");
-    clearTimeout(this.stillTimer);
-    this.stillRequest?.abort();
-  }
-
-  // Held for a moment, and only the newest in flight: scrubbing must not queue stills.
-  askStill(camera, ms) {
-    const key = `${camera} ${ms}`;
-    if (key === this.stillKey) return;
-    this.stillKey = key;
-    const image = this.preview.querySelector("img");
-    clearTimeout(this.stillTimer);
-    this.stillRequest?.abort();
-    if (ms === null) return void image.removeAttribute("src");
-    this.stillTimer = setTimeout(async () => {
-      this.stillRequest = new AbortController();
-      const answer = await fetch(`/cameras/${camera}/still.jpg?t=${ms}`, { signal: this.stillRequest.signal }).catch(() => null);
-      if (!answer?.ok) return void image.removeAttribute("src");
-      const url = URL.createObjectURL(await answer.blob());
-      image.onload = () => URL.revokeObjectURL(url);
-      image.src = url;
-    }, HOLD);
   }
 }
