@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -37,6 +38,7 @@ PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 _LIVE = "/<quality:kind>"
 _IMMUTABLE = "private, max-age=60, immutable"  # a cell or part never changes; a minute covers every retry
 _STORED = "private, max-age=300"
+_SETTLED_AFTER_S = 60  # a file that was not written for so long is finished, whatever its camera did
 _SEND_SECONDS = 10  # a player that takes nothing for so long is gone
 _SEND_BUFFER_BYTES = 512 * 1024  # about a second: beyond it a slow viewer is noticed, and skips
 _CHUNK_BYTES = 256 * 1024
@@ -179,12 +181,18 @@ def stored(token: str, camera_id: int, run_key: str, number: int) -> Response:
     except (OSError, ValueError):
         raise NotFound("This footage is not there (any more).") from None
     file = io.FileIO(descriptor)
-    size = os.fstat(descriptor).st_size
+    status = os.fstat(descriptor)
+    size = status.st_size
     body: Any = FileWrapper(file, _CHUNK_BYTES)
     response = Response(body, mimetype="video/mp4", direct_passthrough=True)
     response.content_length = size
-    response.set_etag(f"{run_key}-{number}-{size}")
-    response.headers["Cache-Control"] = _STORED
+    if time.time() - status.st_mtime > _SETTLED_AFTER_S:
+        response.set_etag(f"{run_key}-{number}-{size}")
+        response.headers["Cache-Control"] = _STORED
+    else:
+        # A browser that kept a part asks for the next one with If-Range; the file has grown by then, so the
+        # answer would be all of it (RFC 9110 13.1.5) where the player wants four seconds.
+        response.headers["Cache-Control"] = "private, no-store"
     _bound_sending()
     try:
         response.make_conditional(request, accept_ranges=True, complete_length=size)

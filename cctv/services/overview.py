@@ -95,9 +95,10 @@ def storage(watched: list[Watched]) -> Storage | None:
 
 
 def last_day(cameras: list[Camera]) -> list[history.Gaps]:
-    """Missing footage of these cameras in the last 24 hours, the longest first."""
+    """Missing footage of these cameras in the last 24 hours, the longest first; nothing below a second."""
     ids = {camera.id for camera in cameras}
-    return [gaps for gaps in history.gaps_since(now_ms() - DAY_MS) if gaps.camera_id in ids]
+    found = history.gaps_since(now_ms() - DAY_MS)
+    return [gaps for gaps in found if gaps.camera_id in ids and gaps.longest_ms >= 1000]
 
 
 def bad_events() -> list[Event]:

@@ -118,8 +118,10 @@ def copy_earlier(rig: Rig, cam: Cam, *, by_ms: int = EARLIER_MS) -> None:
     key = paths.new_run_key(cam.stream_id, epoch_ms // 1000)
     target = source.with_name(key)
     target.mkdir()
-    for number in paths.list_segments(rig.config.media_dir, cam.camera_id, first.key):
-        shutil.copyfile(source / paths.segment_name(number), target / paths.segment_name(number))
+    for row in rig.segments(cam):
+        if row.run_id == first.id:  # the kill may have left a file without a picture as well
+            name = paths.segment_name(row.number)
+            shutil.copyfile(source / name, target / name)
     write_run(target, replace(run, run=key, ordinal=run.ordinal + 1000, mapping=mapping, pid=None))
     with rig.rows():
         files = closed_files(target)

@@ -75,14 +75,16 @@ class Playback {
   }
 
   say(...content) {
+    this.spoken = (this.spoken || 0) + 1;
     this.said.replaceChildren(...content);
   }
 
   async offerNext(ms) {
     this.pause();
     for (const player of this.players) if (player !== this.main) player.seek(ms);
+    const { spoken } = this;
     const where = await this.where(String(Math.round(ms)));
-    if (!where || this.at !== ms) return;
+    if (!where || this.at !== ms || spoken !== this.spoken) return; // something newer was asked or said
     if (where.error) return this.say(where.error);
     if (this.root.querySelector("#pb-empty")) return; // says it already, with the nearest days
     if (where.is_recorded) return this.say("This part cannot be played now. Try again in a moment.");
@@ -158,7 +160,7 @@ class Playback {
 
   keepStep(now) {
     for (const player of this.players) {
-      if (player === this.main) continue;
+      if (player === this.main || player.isBusy) continue;
       const theirs = player.now();
       if (!player.isThere || now >= player.to) this.wake(player, now);
       else if (theirs !== null && !player.video.seeking) {
@@ -172,10 +174,8 @@ class Playback {
 
   // A follower without footage is asked again when there is some.
   async wake(player, now) {
-    if (player.isWaking || (now < player.resumesAt && now > player.resumesAt - 3600_000)) return;
-    player.isWaking = true;
+    if (now < player.resumesAt && now > player.resumesAt - 3600_000) return;
     const found = await player.seek(now);
-    player.isWaking = false;
     if (found && this.isPlaying) player.video.play().catch(() => {});
   }
 
@@ -244,6 +244,7 @@ class Playback {
     }
     this.timeline.markMain(player.camera);
     this.setSound();
+    if (this.isPlaying) this.seek(this.at, { play: true }); // it may have been without footage, or not begun
   }
 
   setSpeed(speed) {
@@ -273,7 +274,7 @@ class Playback {
   }
 
   frame(direction) {
-    if (!this.isPlaying) for (const player of this.players) if (player.isThere) player.video.currentTime += direction * player.frameSeconds;
+    if (!this.isPlaying) for (const player of this.players) if (player.isThere) player.step(direction);
   }
 
   snapshot() {

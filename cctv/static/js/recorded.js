@@ -60,9 +60,18 @@ export class Recorded {
     return null;
   }
 
-  // Resolves with whether there is footage.
+  // Resolves with whether there is footage. A newer seek takes over; `isBusy` until the last one is done.
   async seek(ms) {
     this.target = ms;
+    this.isBusy = true;
+    try {
+      return await this.find(ms);
+    } finally {
+      if (this.target === ms) this.isBusy = false;
+    }
+  }
+
+  async find(ms) {
     if (ms >= this.from && ms < this.to) {
       const position = this.positionOf(ms);
       if (position && position.ms - ms < NEAR_MS) {
@@ -149,13 +158,19 @@ export class Recorded {
     if (this.hls) this.hls.config.maxBufferLength = BUFFER_S * Math.max(1, rate);
   }
 
-  // How long a picture stands, for stepping: the smallest step between two that were shown.
+  // To the middle of the next picture or the one before: at its edge rounding would decide which is shown.
+  step(direction) {
+    this.shownAt = (this.shownAt ?? this.video.currentTime) + direction * this.frameSeconds;
+    this.video.currentTime = Math.max(0, this.shownAt + this.frameSeconds / 2);
+  }
+
+  // Where the shown picture begins and how long one stands, for stepping.
   measureFrames() {
     let before = null;
     const look = (_now, { mediaTime }) => {
       const step = mediaTime - before;
       if (before !== null && step > 0.005 && step < 1.1 && this.video.playbackRate <= 1) this.frameSeconds = step;
-      before = mediaTime;
+      before = this.shownAt = mediaTime;
       this.video.requestVideoFrameCallback?.(look);
     };
     this.video.requestVideoFrameCallback?.(look);

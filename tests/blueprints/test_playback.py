@@ -1,0 +1,90 @@
+"""The playback page and its fragments over a real index: moments, days, lanes, refusals."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from cctv.clock import now_ms
+from tests.services.footage import MINUTE, index_spans, make_camera
+
+HTML = {"Accept": "text/html"}
+DAY = 24 * 60 * MINUTE
+
+
+def day_of(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}"
+
+
+@pytest.fixture
+def filmed(app: Flask) -> tuple[int, int]:
+    """(id of a camera, when its ten minutes began: at ten o'clock two days ago)."""
+    today = datetime.now(UTC).replace(hour=10, minute=0, second=0, microsecond=0)
+    start_ms = int((today - timedelta(days=2)).timestamp()) * 1000
+    with app.app_context():
+        camera = make_camera(since_ms=start_ms)
+        index_spans(camera, [(start_ms + n * MINUTE, start_ms + (n + 1) * MINUTE) for n in range(10)])
+        return camera.id, start_ms
+
+
+def test_a_day_opens_at_its_first_footage(signed_in: FlaskClient, filmed: tuple[int, int]) -> None:
+    camera_id, start_ms = filmed
+    page = signed_in.get(f"/playback?cams={camera_id}&day={day_of(start_ms)}", headers=HTML).text
+    assert f'data-at="{start_ms}"' in page
+    assert f'value="{day_of(start_ms)}"' in page
+    assert f"day={day_of(start_ms - DAY)}" in page
+    assert "pb-empty" not in page
+
+
+def test_an_empty_day_names_the_nearest_with_footage(signed_in: FlaskClient, filmed: tuple[int, int]) -> None:
+    camera_id, start_ms = filmed
+    page = signed_in.get(f"/playback?cams={camera_id}&day={day_of(start_ms - DAY)}", headers=HTML).text
+    assert "No recordings on" in page
+    assert f'href="/playback?cams={camera_id}&amp;day={day_of(start_ms)}"' in page
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-13-01", "0001-01-01", "9999-12-31"])
+def test_a_day_that_is_none_opens_the_present(
+    signed_in: FlaskClient, filmed: tuple[int, int], day: str
+) -> None:
+    page = signed_in.get(f"/playback?day={day}", headers=HTML)
+    assert page.status_code == 200
+    assert f'value="{day_of(now_ms() - 30_000)}"' in page.text
+
+
+def test_cameras_that_are_gone_are_said(signed_in: FlaskClient, filmed: tuple[int, int]) -> None:
+    camera_id, _ = filmed
+    page = signed_in.get(f"/playback?cams={camera_id},998,999", headers=HTML)
+    assert "names 2 more cameras" in page.text
+    gone = signed_in.get("/playback?cams=999", headers=HTML)
+    assert gone.status_code == 404
+    assert "not there any more" in gone.text
+
+
+def test_the_lanes_alone_are_the_fragment(signed_in: FlaskClient, filmed: tuple[int, int]) -> None:
+    camera_id, start_ms = filmed
+    query = f"cams={camera_id}&from={start_ms - MINUTE}&to={start_ms + 20 * MINUTE}"
+    lanes = signed_in.get(f"/playback/lanes?{query}", headers={"HX-Request": "true"}).text
+    assert lanes.count('class="recorded"') == 1
+    assert 'class="gap"' in lanes
+    assert "<html" not in lanes
+
+
+def test_a_typed_time_is_located_and_nonsense_is_answered(
+    signed_in: FlaskClient, filmed: tuple[int, int]
+) -> None:
+    camera_id, start_ms = filmed
+    found = signed_in.get(f"/playback/seek?cam={camera_id}&t=10:05&near={start_ms}").json
+    assert found["at_ms"] == start_ms + 5 * MINUTE
+    assert found["is_recorded"]
+    before = signed_in.get(f"/playback/seek?cam={camera_id}&t=09:00&near={start_ms}").json
+    assert (before["is_recorded"], before["next_ms"]) == (False, start_ms)
+    assert "Type a time" in signed_in.get(f"/playback/seek?cam={camera_id}&t=soon").json["error"]
+
+
+def test_strangers_are_sent_to_the_sign_in_page(client: FlaskClient, owner: object) -> None:
+    assert client.get("/playback", headers=HTML).status_code in {302, 303}
+    assert client.get("/playback/seek?cam=1&t=1").status_code in {302, 303, 401}
