@@ -52,4 +52,6 @@ class Retries:
             return self._patience.refused_first if self._refusals == 1 else self._patience.refused_later
         if cause in _STORAGE:
             return self._patience.storage_retry
+        if was_good and self._failures == 1:
+            return 0.0  # it ran well until now: each moment of waiting is a moment of the gap
         return self._patience.retry_after(self._failures)

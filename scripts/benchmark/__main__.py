@@ -7,6 +7,7 @@ import importlib
 import sys
 import time
 import traceback
+from pathlib import Path
 
 from scripts.benchmark import report
 from scripts.benchmark.figure import Figure, failed, table
@@ -22,14 +23,28 @@ def main() -> int:
     seconds = QUICK_SECONDS if options.quick else options.seconds
     figures: list[Figure] = []
     for name in options.parts or PARTS:
-        began = time.monotonic()
+        began, waited = time.monotonic(), _waited_seconds()
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         figures += _measure(name, seconds)
-        print(f"    {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        elapsed = time.monotonic() - began
+        busy = (_waited_seconds() - waited) / elapsed
+        print(f"    {elapsed:.0f} s; programs waited for a processor {busy:.0%} of it", file=sys.stderr)
     print(table(figures))
     if options.write:
         print(f"Written to {report.write(figures)}.")
     return 0 if all(one.is_reached for one in figures) else 1
+
+
+def _waited_seconds() -> float:
+    """How long, in all, some program of the machine has waited for a processor (accounting/psi.rst of Linux).
+
+    Where that is most of the time, figures by the clock say little.
+    """
+    try:
+        first = Path("/proc/pressure/cpu").read_text().split("\n", 1)[0]
+    except OSError:
+        return 0.0
+    return int(first.rpartition("total=")[2]) / 1e6
 
 
 def _parse() -> argparse.Namespace:

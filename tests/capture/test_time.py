@@ -66,7 +66,8 @@ def test_the_pause_doubles_up_to_its_longest_and_begins_anew_after_a_good_attemp
     assert 0.1 < pauses[0] < 0.3
     assert 7 < pauses[-1] < 13
     retries.settled()
-    assert retries.pause_after("ended", was_good=True) < 0.3
+    assert retries.pause_after("ended", was_good=True) == 0.0, "it ran well: at once"
+    assert 0.3 < retries.pause_after("ended", was_good=False) < 0.6
 
 
 def test_a_refused_login_is_hardly_tried_again() -> None:
