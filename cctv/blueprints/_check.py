@@ -67,9 +67,9 @@ def answer(probe: Probe) -> Response:
     )
 
 
-def refusal(sentence: str, camera: Camera | None) -> Response:
-    """What cannot be checked at all, because it is no address that we may use."""
-    verdict = Verdict("badurl", "This address cannot be checked", sentence, "url")
+def refusal(sentence: str, camera: Camera | None, *, field: str = "url") -> Response:
+    """What cannot be checked at all, because it is no address that we may use, or not with this login."""
+    verdict = Verdict("badurl", "This address cannot be checked", sentence, field)
     return _htmx.render(
         "probes/show.html",
         "check",

@@ -12,6 +12,7 @@ from wtforms.validators import Length, Optional
 
 from cctv.media import addresses
 from cctv.media.makes import MAKES, find_make
+from cctv.media.masking import MASKED
 from cctv.models import Camera, RecordingMode
 from cctv.services import cameras
 
@@ -89,6 +90,11 @@ class CameraEditor(FlaskForm):
             pre_roll_seconds=10 if self.pre_roll_seconds.data is None else self.pre_roll_seconds.data,
             number=self.number.data,
         )
+
+    def forget_passwords(self) -> None:
+        """Take passwords out of typed addresses too: what comes back in a page must not hold one."""
+        for field in (self.url, self.sub_url):
+            field.data = addresses.mask(field.data or "").replace(f":{MASKED}@", "@")
 
     def addresses(self) -> tuple[str, str]:
         """Main and small address; a make fills a path that was left out."""

@@ -134,6 +134,7 @@ def _page(form: CameraEditor, camera: Camera | None = None, *, delete_problem: s
 def _refused(form: CameraEditor, camera: Camera | None, errors: dict[str, str] | None = None) -> Response:
     """422: the page again for a browser, only the messages for HTMX, so that no typed field can be lost."""
     _forms.add_errors(form, errors or {})
+    form.forget_passwords()
     return _forms.problems("cameras/form.html", form, delete_problem=None, **_around(camera))
 
 

@@ -33,7 +33,8 @@ def create() -> ResponseReturnValue:
             main, username=form.username.data or "", password=password, user=current_user, camera=camera
         )
     except Invalid as error:
-        return _check.refusal(error.errors["url"], camera)
+        [(field, sentence)] = error.errors.items()
+        return _check.refusal(sentence, camera, field=field)
     if not _htmx.is_htmx():
         return _htmx.redirect(url_for("probes.show", probe_id=probe.id))
     return _check.answer(probe)

@@ -110,8 +110,9 @@ def update_camera(
         Conflict: somebody else changed it since `version` was read.
     """
     camera = get_camera(camera_id)
-    stored = keys.decrypt(camera.password_encrypted) if camera.password_encrypted else ""
     url, sub_url, username, typed = _checked(form, is_demo=camera.is_demo)
+    keeps_password = form.password is None and not typed
+    stored = stored_password(camera, *((url, sub_url) if keeps_password else ()))
     begin_writing()
     db.session.refresh(camera, with_for_update=True)
     if version is not None and camera.version != version:
@@ -119,7 +120,7 @@ def update_camera(
         raise Conflict(
             "Somebody else changed this camera in the meantime. Reload to see it, then change it again."
         )
-    password = stored if form.password is None and not typed else typed
+    password = stored if keeps_password else typed
     has_new_login = (username, password) != (camera.username, stored)
     camera.name, camera.username = form.name.strip(), username
     camera.pre_roll_seconds = form.pre_roll_seconds
@@ -182,6 +183,23 @@ def networks(*, is_demo: bool = False) -> addresses.Networks:
     settings = config.current()
     allowed = addresses.Networks.parse(f"{settings.tailscale_network},{settings.camera_network}")
     return allowed.with_demo(settings.demo_camera_url) if is_demo else allowed
+
+
+def stored_password(camera: Camera, *urls: str) -> str:
+    """The stored password for use at these addresses; empty when there is none.
+
+    It goes only to the device that it was typed for: who may change an address must not learn it by naming a
+    machine of their own.
+
+    Raises:
+        Invalid: key password; one of the addresses leads to another device.
+    """
+    if not camera.password_encrypted:
+        return ""
+    known = {addresses.parse_typed(stream.url).host for stream in camera.streams if stream.url}
+    if any(addresses.parse_typed(url).host not in known for url in urls if url):
+        raise Invalid({"password": "The address leads to another device. Type its password."})
+    return keys.decrypt(camera.password_encrypted)
 
 
 def capture_url(stream: Stream) -> str:

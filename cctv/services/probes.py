@@ -12,11 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from cctv import config, keys, queue
 from cctv.clock import utcnow
-from cctv.errors import Invalid, NotFound
+from cctv.errors import Invalid, LimitReached, NotFound
 from cctv.extensions import begin_writing, db
 from cctv.media import addresses, rtsp
 from cctv.models import Camera, Probe, User
@@ -24,6 +24,8 @@ from cctv.services import cameras
 
 KEPT_HOURS = 24
 LONGEST_SECONDS = 600  # no check runs, and no password waits for the usual paths, longer than this
+MOST_AT_A_TIME = 4  # of one person
+_LONGEST_WAIT_SECONDS = 120  # a check that was lost with its worker does not count for ever
 _UNDER_WAY = ("queued", "running")
 
 
@@ -37,7 +39,8 @@ def start(
     """Queue a check of what was typed; `password` None takes the stored one of `camera`.
 
     Raises:
-        Invalid: key url.
+        Invalid: key url, or password when the stored one belongs to another device.
+        LimitReached: enough checks of this person are under way.
     """
     is_demo = camera is not None and camera.is_demo
     try:
@@ -45,10 +48,11 @@ def start(
         cameras.networks(is_demo=is_demo).check_spelling(address)
     except (addresses.AddressInvalid, addresses.AddressRefused) as error:
         raise Invalid({"url": str(error)}) from None
-    if password is None and camera is not None and camera.password_encrypted:
-        password = keys.decrypt(camera.password_encrypted)
     password = password or address.password
+    if not password and camera is not None:
+        password = cameras.stored_password(camera, url)
     begin_writing()
+    _refuse_many(user)
     probe = Probe(
         camera_id=camera.id if camera else None,
         user_id=user.id,
@@ -63,6 +67,17 @@ def start(
     if not queue.enqueue(queue.HIGH, "cctv.jobs.probes.run", probe.id, timeout_seconds=60):
         finish(probe.id, state="failed", cause="unknown", result={})
     return probe
+
+
+def _refuse_many(user: User) -> None:
+    """One person must not fill the queue of everybody's checks."""
+    since = utcnow() - timedelta(seconds=_LONGEST_WAIT_SECONDS)
+    query = select(func.count(Probe.id)).where(
+        Probe.user_id == user.id, Probe.state.in_(_UNDER_WAY), Probe.created_at > since
+    )
+    if (db.session.scalar(query) or 0) >= MOST_AT_A_TIME:
+        db.session.rollback()
+        raise LimitReached(f"{MOST_AT_A_TIME} of your checks are under way. Wait for one of them.")
 
 
 def check_now(url: str, *, username: str, password: str) -> dict[str, Any]:

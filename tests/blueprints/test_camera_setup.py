@@ -111,7 +111,7 @@ class TestEditing:
 
     def test_it_can_be_kept_anyway(self, app: Flask, signed_in: FlaskClient) -> None:
         camera_id = add_camera(app)
-        data = self.data(url="rtsp://127.0.0.77/s", keep_anyway="y")
+        data = self.data(url="rtsp://127.0.0.77/s", password="its own", keep_anyway="y")
         assert signed_in.post(f"/cameras/{camera_id}/edit", data=data, headers=HTML).status_code == 303
         with app.app_context():
             assert db.session.get_one(Camera, camera_id).main.url == "rtsp://127.0.0.77/s"
@@ -132,8 +132,8 @@ class TestEditing:
             db.session.add(probe)
             db.session.commit()
             probe_id = probe.id
-        other = self.data(url="rtsp://127.0.0.78/s", probe=str(probe_id))
-        same = self.data(url="rtsp://127.0.0.77/s", probe=str(probe_id))
+        other = self.data(url="rtsp://127.0.0.78/s", password="its own", probe=str(probe_id))
+        same = self.data(url="rtsp://127.0.0.77/s", password="its own", probe=str(probe_id))
         assert signed_in.post(f"/cameras/{camera_id}/edit", data=other, headers=HTML).status_code == 422
         assert signed_in.post(f"/cameras/{camera_id}/edit", data=same, headers=HTML).status_code == 303
 
@@ -143,6 +143,37 @@ class TestEditing:
         answer = signed_in.post(f"/cameras/{camera_id}/edit", data=self.data(), headers=HTML)
         assert answer.status_code == 409
         assert "Somebody else changed this camera" in answer.text
+
+    @pytest.mark.parametrize("field", ["url", "sub_url"])
+    def test_the_stored_password_never_goes_to_another_device(
+        self, app: Flask, signed_in: FlaskClient, field: str
+    ) -> None:
+        camera_id = add_camera(app)
+        data = self.data(**{field: "rtsp://127.0.0.77:554/stream1"}, keep_anyway="y")
+        answer = signed_in.post(f"/cameras/{camera_id}/edit", data=data, headers=HTML)
+        assert answer.status_code == 422
+        assert "leads to another device" in answer.text
+        moved = self.data(url="rtsp://127.0.0.10:8554/other", keep_anyway="y")
+        assert signed_in.post(f"/cameras/{camera_id}/edit", data=moved, headers=HTML).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://admin:geheim-99@127.0.0.9:99999/x",
+        "http://admin:geheim-99@127.0.0.9/x",
+        "rtsp://admin:gehe@im-99@[::1/x",
+        "rtsp://admin:geheim%2D99@8.8.8.8/x",
+    ],
+)
+@pytest.mark.parametrize("field", ["url", "sub_url"])
+def test_a_password_inside_a_refused_address_does_not_come_back(
+    signed_in: FlaskClient, field: str, url: str
+) -> None:
+    answer = signed_in.post("/cameras/add", data=typed(**{field: url}), headers=HTML)
+    assert answer.status_code == 422
+    assert "admin@" in answer.text
+    assert not any(part in answer.text for part in ("geheim", "im-99", "%2D99"))
 
 
 class TestDeleting:

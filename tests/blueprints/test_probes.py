@@ -57,6 +57,30 @@ class TestStarting:
         with app.app_context():
             assert db.session.scalars(db.select(Probe)).one().password_encrypted
 
+    def test_the_stored_password_never_goes_to_another_device(
+        self, app: Flask, signed_in: FlaskClient
+    ) -> None:
+        camera_id = add_camera(app)
+        data = {"url": "rtsp://127.0.0.66/stream1", "username": "admin"}
+        answer = signed_in.post(f"/probes?camera_id={camera_id}", data=data, headers=HTMX)
+        assert "leads to another device" in answer.text
+        assert 'data-field="password"' in answer.text
+        with app.app_context():
+            assert db.session.scalars(db.select(Probe)).all() == []
+        own = data | {"password": "its own"}
+        assert signed_in.post(f"/probes?camera_id={camera_id}", data=own, headers=HTMX).status_code == 200
+
+    def test_one_person_checks_a_few_at_a_time(self, app: Flask, signed_in: FlaskClient) -> None:
+        answers = [
+            signed_in.post("/probes", data={"url": f"127.0.0.{n}"}, headers=HTMX) for n in range(9, 14)
+        ]
+        assert [answer.status_code for answer in answers] == [200] * probes.MOST_AT_A_TIME + [429]
+        with app.app_context():
+            for probe in db.session.scalars(db.select(Probe)):
+                probe.state = "done"
+            db.session.commit()
+        assert signed_in.post("/probes", data={"url": "127.0.0.9"}, headers=HTMX).status_code == 200
+
     def test_who_may_not_add_cameras_may_not_check_addresses(self, app: Flask, owner: object) -> None:
         visitor = sign_in(app, add_person(app, Role.VISITOR))
         assert visitor.post("/probes", data={"url": "127.0.0.9"}, headers=HTMX).status_code == 403
