@@ -32,6 +32,7 @@ class _Tail:
         self.recent = recent
         self.viewers = 0
         self.left_at = 0.0
+        self.is_in_trouble = False  # told once
         self.folders: dict[Path, int] = {}  # folder -> number of its watch
 
 
@@ -126,6 +127,18 @@ class Tails:
         return [tail for tail in tails if not watches.isdisjoint(tail.folders.values())]
 
     def _look(self, tail: _Tail) -> None:
+        """Read on; the trouble of one stream must not end the looking at all others."""
+        try:
+            self._read_on(tail)
+        except Exception:
+            if not tail.is_in_trouble:
+                _log.exception("camera %d cannot be followed", tail.recent.camera_id)
+            tail.is_in_trouble = True
+            time.sleep(_POLL_SECONDS)
+        else:
+            tail.is_in_trouble = False
+
+    def _read_on(self, tail: _Tail) -> None:
         recent = tail.recent
         recent.refresh()
         newest = [run.growing.directory for run in recent.runs[-2:]]

@@ -106,3 +106,15 @@ def test_notices_tell_which_folder_changed(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         notices.add(tmp_path / "missing")
     notices.close()
+
+
+def test_the_trouble_of_one_stream_does_not_end_the_looking_at_others(capture: GrowingCapture) -> None:
+    broken = capture.media_dir / "2" / "2-1800000000-0000" / "00000.mp4"
+    broken.mkdir(parents=True)  # reading it is an error of the system
+    tails = Tails()
+    with pytest.raises(OSError, match="directory"), tails.following(tails.stream(capture.media_dir, 2, 2)):
+        pass
+    recent = tails.stream(capture.media_dir, 1, 1)
+    with tails.following(recent):
+        position = recent_end(recent)
+        assert tails.wait(recent, lambda: recent.is_past(position), timeout_seconds=3)
