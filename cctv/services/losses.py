@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import delete, func, select
 
+from cctv import config
 from cctv.clock import from_ms, now_ms
 from cctv.extensions import begin_writing, db
 from cctv.intervals import total_ms
@@ -65,7 +66,9 @@ def of_file(segment_id: int, camera_id: int, directory: Path, number: int, facts
 
 
 def of_vanished_runs(node_id: int, seen: set[str]) -> list[Lost]:
-    """The losses of runs of this node whose whole folder is gone: those whose key was not seen."""
+    """The losses of runs of this node whose whole folder is gone: those whose key was not seen, and that are
+    not there now either - a run may have begun while the disk was looked through."""
+    media_dir = config.current().media_dir
     keys = db.session.scalars(select(Run.key).where(Run.node_id == node_id)).all()
     lost: list[Lost] = []
     for key in set(keys) - seen:
@@ -82,7 +85,10 @@ def of_vanished_runs(node_id: int, seen: set[str]) -> list[Lost]:
             .join(Stream, Stream.id == Segment.stream_id)
             .where(Run.key == key, Segment.state != SegmentState.EXPIRING)
         )
-        for segment_id, camera_id, kind, started, ended, number in db.session.execute(query):
+        rows = db.session.execute(query).all()
+        if rows and paths.run_dir(media_dir, rows[0].camera_id, key).is_dir():
+            continue
+        for segment_id, camera_id, kind, started, ended, number in rows:
             where = f"{key}/{paths.segment_name(number)}"
             lost.append(Lost(segment_id, camera_id, kind, started, ended, where, None))
     db.session.commit()

@@ -100,6 +100,10 @@ def run(node: Node) -> Report:
         seen.add(run_key)
         lost += _reconcile_run(report, media_dir, camera_id, run_key, node_key=node_key)
     lost += losses.of_vanished_runs(node_id, seen)
+    report.is_volume_there = _is_our_volume(media_dir)
+    if not report.is_volume_there:  # it went away while it was looked through
+        _tell("storage", "bad", report.sentence)
+        return report
     pruned = losses.prune(node_id, lost)
     report.lost, report.lost_ms, report.missing = pruned
     _forget_empty_runs(node_id)

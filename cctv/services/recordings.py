@@ -12,8 +12,10 @@ from sqlalchemy import func, select, update
 from cctv.clock import day_bounds_ms, now_ms, site_day
 from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import begin_writing, db
+from cctv.intervals import Interval, clip
 from cctv.models import Camera, ModeChange, Recording, RecordingKind, RecordingMode, User
 from cctv.services import segments, settings
+from cctv.services.finding import open_intervals
 from cctv.services.wanted import (
     cameras_wanted_now,
     is_wanted_now,
@@ -93,6 +95,8 @@ def start(
     """
     _check_seconds(pre_roll_seconds=pre_roll_seconds, max_seconds=max_seconds)
     at_ms = now_ms() if at_ms is None else at_ms
+    # Looked up first: a disk that hangs must not hold the transaction, and with it all other writers.
+    growing = open_intervals([camera.id]).get(camera.id, [])
     begin_writing()
     lock_cameras([camera.id])
     db.session.refresh(camera)
@@ -105,7 +109,7 @@ def start(
         return running
     asked = camera.pre_roll_seconds if pre_roll_seconds is None else pre_roll_seconds
     segments.keep(camera.id, at_ms - asked * 1000, at_ms)
-    started_ms = _reach_back(camera.id, at_ms, asked)
+    started_ms = _reach_back(camera.id, at_ms, asked, growing)
     recording = Recording(
         camera_id=camera.id,
         kind=RecordingKind.MANUAL,
@@ -312,12 +316,13 @@ def _move_end(recording: Recording, planned_ms: int | None) -> None:
         recording.planned_end_ms = max(recording.planned_end_ms, planned_ms)
 
 
-def _reach_back(camera_id: int, at_ms: int, asked_seconds: int) -> int:
+def _reach_back(camera_id: int, at_ms: int, asked_seconds: int, growing: list[Interval]) -> int:
     """The start of the recording: as far back as was asked, or as footage reaches."""
     asked_ms = at_ms - asked_seconds * 1000
-    found = segments.find_segments(camera_id, asked_ms, at_ms, ring=True)
-    first = min((segment.from_ms for segment in found), default=at_ms)
-    return max(asked_ms, first)
+    found = segments.find_segments(camera_id, asked_ms, at_ms, ring=True, open_file=False)
+    starts = [segment.from_ms for segment in found]
+    starts += [start for start, _end in clip(growing, asked_ms, at_ms)]
+    return max(asked_ms, min(starts, default=at_ms))
 
 
 def _pre_roll_note(asked_seconds: int, got_ms: int) -> str:

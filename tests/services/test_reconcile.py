@@ -223,3 +223,9 @@ def test_reading_again_finds_the_first_bad_file(node: Node) -> None:
     (directory / "00000.mp4").unlink()
     assert reconcile.verify(recording.id).first_bad.endswith("00000.mp4: the file is missing")
     assert reconcile.verify_interval(camera.id, 0, 1000).files == 0
+
+
+def test_a_run_that_began_while_the_disk_was_looked_through_is_not_lost(node: Node) -> None:
+    camera, _directory = filmed(node)
+    assert losses.of_vanished_runs(node.id, set()) == []
+    assert db.session.query(Segment).filter_by(stream_id=camera.main.id).count() == 3

@@ -154,3 +154,19 @@ def test_the_newest_recordings_come_first() -> None:
     second = recordings.start(camera, None, at_ms=T0 + 5 * MINUTE)
     found = recordings.list_recordings(camera_id=camera.id)
     assert [recording.id for recording in found] == [second.id, first.id]
+
+
+def test_a_start_looks_at_the_disk_before_it_holds_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    camera = filmed()
+    camera.main.run_key = f"{camera.main.id}-{T0 // 1000}-0001"
+    db.session.commit()
+    held = []
+
+    def scan(*_arguments: object, **_options: object) -> list[object]:
+        options = db.session.connection().get_execution_options()
+        held.append(bool(options.get("writing")))
+        return []
+
+    monkeypatch.setattr("cctv.services.open_files.scan", scan)
+    recordings.start(camera, None, at_ms=T0 + 3 * MINUTE)
+    assert held == [False], "a disk that hangs would hold every other writer"
