@@ -30,6 +30,14 @@ TEXTS: tuple[tuple[str, str, str, str, str, str | None, bool], ...] = (
         "url", True
     ),
     (
+        "sealed", "refused",
+        "The stored password cannot be read",
+        "SECRET_KEY of this system has changed since it was stored. Edit the camera and enter its password "
+        "again.",
+        "camera not captured - its stored password cannot be read",
+        "password", False
+    ),
+    (
         "dns", "offline",
         "The name {host} was not found",
         "Use the IP address instead, or check how the name is spelt.",

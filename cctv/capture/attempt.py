@@ -111,11 +111,9 @@ class Attempt:
         return self._child is not None and (self._child.returncode or 0) < 0
 
     def close(self) -> None:
-        """After the end: let go of the process."""
+        """After the end: let go of the process. Its pipe, if any, belongs to the thread that feeds it: closed
+        here, its number could be another file's by the time of that thread's next write."""
         os.close(self.pidfd)
-        if self._child is not None and self._child.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._child.stdin.close()
 
     def detach(self) -> None:
         """Leave it running for the next worker."""
@@ -302,7 +300,8 @@ def adopt(place: Place, running: process.Running) -> Attempt | None:
 def why_it_ended(attempt: Attempt, *, had_pictures: bool) -> tuple[str, str]:
     """(code, masked technical lines): a code of causes.py, or `analysis` or `sound`, which can be cured."""
     words = attempt.last_words()
-    lines = addresses.mask("\n".join(stderr.telling_lines(words)))
+    # A stranger's bytes may be among them, and PostgreSQL takes no NUL.
+    lines = addresses.mask("\n".join(stderr.telling_lines(words))).replace("\0", "")
     if "incompatible with output codec" in words:
         return "changed", lines
     if attempt.allowed and whereabouts.strayed(words, attempt.allowed):

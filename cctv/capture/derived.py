@@ -34,6 +34,18 @@ def start(place: Place, source: Source, *, ordinal: int, fence: int) -> Attempt:
     if not fragments:
         reader.close()
         raise CannotStart("starting", "the main stream has no picture yet")
+    try:
+        attempt = _launch(place, source, main, ordinal=ordinal, fence=fence)
+    except CannotStart:
+        reader.close()
+        raise
+    threading.Thread(
+        target=_feed, args=(attempt, reader, fragments), name=f"feed-{source.stream_id}", daemon=True
+    ).start()
+    return attempt
+
+
+def _launch(place: Place, source: Source, main: RunFile, *, ordinal: int, fence: int) -> Attempt:
     run = new_run(place, source, ordinal=ordinal, fence=fence, epoch_ms=now_ms())
     run = _with_mapping(run, main)
     directory = paths.run_dir(place.media_dir, run.camera_id, run.run)
@@ -49,11 +61,7 @@ def start(place: Place, source: Source, *, ordinal: int, fence: int) -> Attempt:
         segment_seconds=place.segment_seconds,
         ffmpeg_path=tools.ffmpeg_path() or "ffmpeg",
     )
-    attempt = launch(place, run, command, reads_stdin=True, dies_with_us=True)
-    threading.Thread(
-        target=_feed, args=(attempt, reader, fragments), name=f"feed-{source.stream_id}", daemon=True
-    ).start()
-    return attempt
+    return launch(place, run, command, reads_stdin=True, dies_with_us=True)
 
 
 def _main_run(place: Place, source: Source) -> RunFile:

@@ -53,7 +53,7 @@ class Indexer(threading.Thread):
         self._on_disk_error = on_disk_error
         self._inbox: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._waiting: OrderedDict[tuple[str, int], _Waiting] = OrderedDict()
-        self._settled_runs: set[str] = set()
+        self._settled_runs: dict[int, str] = {}  # the newest one by stream
         self._is_idle = threading.Event()
         self._is_idle.set()
         self._is_stopping = False
@@ -128,6 +128,7 @@ class Indexer(threading.Thread):
     def _index(self, batch: list[_Waiting]) -> None:
         unmeasured = {item.run_key for item in batch if item.measured is None}
         known = _rows_of(unmeasured) if unmeasured else set()
+        db.session.commit()  # the disk may be slow; no transaction waits for it
         files = self._on_disk([item for item in batch if (item.run_key, item.number) not in known])
         segments.index(files)
         self._settle(batch)
@@ -153,8 +154,9 @@ class Indexer(threading.Thread):
     def _settle(self, batch: list[_Waiting]) -> None:
         """The first file of a run ends a gap: say why it was there."""
         for item in batch:
-            if item.run_key not in self._settled_runs:
-                self._settled_runs.add(item.run_key)
+            stream_id = paths.parse_run_key(item.run_key).stream_id
+            if self._settled_runs.get(stream_id) != item.run_key:
+                self._settled_runs[stream_id] = item.run_key
                 gaps.settle(item.camera_id, now_ms())
 
 

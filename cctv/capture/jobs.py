@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cctv import queue
 from cctv.capture.node import CaptureNode
 from cctv.capture.steward import Steward
+from cctv.errors import CctvError
 from cctv.services import captures
 
 _log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class CaptureWorker(BaseWorker):
         stream_id = int(job.args[0])
         try:
             keeper = None if self.is_leaving else self.steward.ensure(stream_id)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, CctvError, OSError) as error:
             _log.warning("stream %d: not claimed, %s", stream_id, type(error).__name__)
             keeper = None
         with self._lock:
@@ -99,7 +100,8 @@ class CaptureWorker(BaseWorker):
                 return
             self._attached.add(stream_id)
         execution = self.prepare_execution(job)
-        self._jobs[execution.id] = job
+        with self._lock:
+            self._jobs[execution.id] = job
         job.started_at = now()
         previous = threading.stack_size(_STACK_BYTES)
         try:
@@ -171,6 +173,8 @@ class CaptureWorker(BaseWorker):
                 self._attach_missing()
             except (RedisError, OSError):
                 continue
+            except Exception:  # the leases of all jobs hang on this thread
+                _log.exception("the leases were not renewed")
 
     def _beat(self) -> None:
         """Renew all leases in one pipeline; what an emptied Redis has lost is registered again."""

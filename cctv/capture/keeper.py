@@ -183,7 +183,12 @@ class Keeper:
             self.end("redirected", now)
             self.attempt.signal(signal.SIGKILL)  # before another packet goes there
             return
-        look = self.content.look(now)
+        try:
+            look = self.content.look(now)
+        except OSError as error:
+            _log.warning("stream %d: its file cannot be read: %s", self.source.stream_id, error)
+            self.end("disk_error", now)
+            return
         self._take(look, now)
         if look.trouble is None and (log := self.attempt.new_log()) and stands_still(log):
             look.trouble, self.content.is_over = "frozen", True
@@ -291,7 +296,7 @@ class Keeper:
         attempt, content = self.attempt, self.content
         if attempt is None or content is None or not attempt.has_ended():
             return
-        look = content.finish(now)
+        look = _last_look(content, now)
         had_pictures = content.has_picture
         code, detail = why_it_ended(attempt, had_pictures=had_pictures)
         asked = self.phase == Phase.ENDING
@@ -369,3 +374,12 @@ class Keeper:
         known = {name: value for name, value in facts.items() if hasattr(self.source, name)}
         self.source = replace(self.source, **known)  # type: ignore[arg-type]
         self._outside.learn(self, **facts)
+
+
+def _last_look(content: Content, now: float) -> Look:
+    """The end of a run's last file; a disk that cannot read it back must not hold up the next attempt."""
+    try:
+        return content.finish(now)
+    except OSError as error:
+        _log.warning("run %s: its last file is left to reconcile: %s", content.run.run, error)
+        return Look()

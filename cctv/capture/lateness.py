@@ -64,5 +64,7 @@ class Lateness:
         if abs(least - held) <= MOVES_MS or content_end_ms < self.points[-1][0]:
             return False
         # What was told so far stays true: the old offset is pinned here, the new one reached from here on.
-        self.points += [(content_end_ms, held), (content_end_ms + SLEW_MS, least)]
+        # Slowly enough that true time never stands still: a camera may have begun many seconds late.
+        slew_ms = max(SLEW_MS, 2 * abs(least - held))
+        self.points += [(content_end_ms, held), (content_end_ms + slew_ms, least)]
         return True

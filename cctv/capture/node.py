@@ -76,6 +76,11 @@ class CaptureNode:
         for thread in (self.volume, self.rounds, self.indexer, self.syncer, self.housekeeper):
             thread.start()
 
+    def dead_threads(self) -> list[str]:
+        """Names of the threads that should live and do not; without one of them cameras are lost silently."""
+        threads = (self.volume, self.rounds, self.indexer, self.syncer, self.housekeeper)
+        return [thread.name for thread in threads if not thread.is_alive()]
+
     # --- keepers -------------------------------------------------------------------------------------
 
     def keep(
@@ -156,6 +161,9 @@ class CaptureNode:
 
     def _start(self, keeper: Keeper, source: Source, ordinal: int, fence: int) -> None:
         self._wait_for_turn()
+        if keeper.is_leaving:  # while it waited: an ffmpeg begun now would outlive a worker that stops
+            self.rounds.order(self._could_not, keeper, CannotStart("starting"))
+            return
         try:
             with self.app.app_context():
                 attempt = self._make(source, ordinal, fence)

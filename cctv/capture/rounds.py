@@ -74,8 +74,8 @@ class Rounds(threading.Thread):
             self._check_clock()
             now = time.monotonic()
             for keeper in list(self.keepers.values()):
-                if keeper.due <= now:
-                    self._safely(keeper.tick, now)
+                if keeper.due <= now and not self._safely(keeper.tick, now):
+                    keeper.due = now + 1.0  # it could not say when to look again
             self._round_began = None
 
     def _sleep_s(self) -> float:
@@ -99,8 +99,10 @@ class Rounds(threading.Thread):
             self._clock = clock
             self._safely(self._on_clock_step)
 
-    def _safely(self, function: Callable[..., Any], *arguments: Any) -> None:
+    def _safely(self, function: Callable[..., Any], *arguments: Any) -> bool:
         try:
             function(*arguments)
         except Exception:  # one camera's trouble must never end the others
             _log.exception("a keeper failed")
+            return False
+        return True

@@ -11,14 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from cctv.capture import orphans, process
 from cctv.capture.keeper import Keeper, Phase
 from cctv.capture.node import CaptureNode
 from cctv.capture.process import Running
 from cctv.clock import now_ms
-from cctv.errors import CctvError
+from cctv.errors import CctvError, NotFound, Unavailable
 from cctv.extensions import db
 from cctv.services import captures, nodes, sources
 from cctv.services.captures import Wanted
@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _ORPHANS_EVERY_S = 10.0
 _REPORTS_AT_ONCE = 200
+_OFFERED_S = 10.0  # for a worker to take what lies in the queue
 
 
 class Steward(threading.Thread):
@@ -45,6 +46,8 @@ class Steward(threading.Thread):
         self._is_stopping = self._is_leaving = False
         self._next_poll = self._next_renew = self._next_orphans = 0.0
         self._unwatched_since: dict[int, float] = {}
+        self._offered_at: dict[int, float] = {}  # free streams that nobody has taken from the queue yet
+        self._unreadable: dict[int, int] = {}  # streams whose password cannot be opened, and their revision
         self._was_stuck = False
 
     # --- the thread ----------------------------------------------------------------------------------
@@ -66,16 +69,19 @@ class Steward(threading.Thread):
                 time.sleep(1.0)
 
     def _work(self, now: float) -> None:
-        if self.node_id is None:
-            self.node_id = nodes.this_node().id
-        self._tell_stuck_disk()
-        self._write_reports()
-        if now >= self._next_renew:
-            self._next_renew = now + self.node.patience.renew
-            self._renew()
-        if now >= self._next_poll and not self._is_leaving:
-            self._next_poll = now + self.node.patience.poll
-            self._poll(now)
+        with self._claiming:
+            if self._is_stopping:
+                return  # the rows are given back; a sign of life would take that back
+            if self.node_id is None:
+                self.node_id = nodes.this_node().id
+            if now >= self._next_renew:  # before all else: nothing may cost the rows
+                self._next_renew = now + self.node.patience.renew
+                self._renew()
+            self._tell_stuck_disk()
+            self._write_reports()
+            if now >= self._next_poll and not self._is_leaving:
+                self._next_poll = now + self.node.patience.poll
+                self._poll(now)
 
     @contextmanager
     def _session(self) -> Iterator[None]:
@@ -100,9 +106,21 @@ class Steward(threading.Thread):
         self.node.has_reports.clear()
         while reports:
             batch = [reports[index] for index in range(min(len(reports), _REPORTS_AT_ONCE))]
-            captures.record(batch)
+            self._record(batch)
             for _ in batch:
                 reports.popleft()
+
+    def _record(self, batch: list[captures.Report]) -> None:
+        """Write reports; one that the database can never take is left out, or nothing would follow it."""
+        try:
+            captures.record(batch)
+        except (DataError, IntegrityError, ValueError) as error:
+            db.session.rollback()
+            if len(batch) == 1:
+                _log.error("stream %d: a report is dropped: %s", batch[0].stream_id, type(error).__name__)
+                return
+            for report in batch:
+                self._record([report])
 
     def _tell_stuck_disk(self) -> None:
         """A hung disk holds the rounds; somebody must say so, and what is true again afterwards."""
@@ -164,7 +182,9 @@ class Steward(threading.Thread):
             if keeper is not None:
                 self._leave(stream_id, state=None)
             return None
-        source = sources.load(stream_id)
+        source = self._load(stream_id)
+        if source is None:
+            return None
         if keeper is not None:
             self.node.rounds.order(self._confirm, keeper, source, won)
             return keeper
@@ -176,6 +196,20 @@ class Steward(threading.Thread):
         keeper = self.node.keep(source, fence=won.fence, ordinal=won.ordinal, running=running)
         self._await(stream_id)
         return keeper
+
+    def _load(self, stream_id: int) -> Source | None:
+        """The source; None, and told, when there is none any more or its password cannot be opened."""
+        try:
+            source = sources.load(stream_id)
+        except NotFound:
+            return None
+        except Unavailable as problem:
+            db.session.rollback()
+            captures.set_state(stream_id, "refused", "sealed", str(problem))
+            self._unreadable[stream_id] = captures.revision_of(stream_id)
+            return None
+        self._unreadable.pop(stream_id, None)
+        return source
 
     def _is_over_limit(self, stream_id: int) -> bool:
         """Transcoding is dear: a node makes only so many derived streams at a time."""
@@ -201,14 +235,13 @@ class Steward(threading.Thread):
 
     def _poll(self, now: float) -> None:
         assert self.node_id is not None
-        with self._claiming:
-            rows = {row.stream_id: row for row in captures.wanted_streams(self.node_id)}
-            db.session.commit()
-            self._settle_held(rows, now)
-            self._take_free(rows)
-            if now >= self._next_orphans:
-                self._next_orphans = now + _ORPHANS_EVERY_S
-                self._look_for_orphans(rows)
+        rows = {row.stream_id: row for row in captures.wanted_streams(self.node_id)}
+        db.session.commit()
+        self._settle_held(rows, now)
+        self._take_free(rows, now)
+        if now >= self._next_orphans:
+            self._next_orphans = now + _ORPHANS_EVERY_S
+            self._look_for_orphans(rows)
 
     def _settle_held(self, rows: dict[int, Wanted], now: float) -> None:
         held = self.node.held()
@@ -222,8 +255,11 @@ class Steward(threading.Thread):
             elif not keeper.fence:
                 self._claim(stream_id)
             elif row.revision != keeper.source.revision and not keeper.is_leaving:
-                source = sources.load(stream_id)
-                self.node.rounds.order(self._change, keeper, source)
+                source = self._load(stream_id)
+                if source is None:
+                    self._leave(stream_id, state="refused", cause="sealed")
+                else:
+                    self.node.rounds.order(self._change, keeper, source)
 
     @staticmethod
     def _change(keeper: Keeper, source: Source) -> None:
@@ -242,22 +278,32 @@ class Steward(threading.Thread):
         idle_s = self.node.patience.on_demand_idle
         return {key for key in on_demand if now - self._unwatched_since.get(key, now) >= idle_s}
 
-    def _take_free(self, rows: dict[int, Wanted]) -> None:
-        """What a dead worker of this machine left is taken at once; the rest is offered to the queue."""
+    def _take_free(self, rows: dict[int, Wanted], now: float) -> None:
+        """What a dead worker of this machine left is taken at once; the rest is offered to the queue.
+
+        A stream that the queue does not bring to anybody is taken after a while: a queue that takes jobs and
+        gives none (suspended by hand, a loop that fails) must not cost footage.
+        """
         assert self.node_id is not None
-        now, is_offered = now_ms(), False
+        at_ms, is_offered = now_ms(), False
         for row in rows.values():
             if row.is_on_demand or self.node.find(row.stream_id):
+                self._offered_at.pop(row.stream_id, None)
+                continue
+            if self._unreadable.get(row.stream_id) == row.revision:
                 continue
             is_ours = row.owner_node_id == self.node_id and (
                 row.owner_worker == self.node.worker or not process.is_alive(row.owner_worker or "")
             )
             if is_ours:
                 self._claim(row.stream_id)
-            elif row.is_free(now, node_id=self.node_id) and not is_offered:
-                is_offered = captures.dispatch() is not None
-                if not is_offered:
+            elif row.is_free(at_ms, node_id=self.node_id):
+                is_offered = is_offered or captures.dispatch() is not None
+                offered_at = self._offered_at.setdefault(row.stream_id, now)
+                if not is_offered or now - offered_at > _OFFERED_S:
                     self._claim(row.stream_id)
+            else:
+                self._offered_at.pop(row.stream_id, None)
 
     # --- processes without a keeper ------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from cctv.services import captures
 
 _log = logging.getLogger(__name__)
 
+_LOOK_SECONDS = 2.0  # between looks whether every thread lives
 _STOP_SECONDS = 5.0  # for every ffmpeg to end
 _LEAVE_SECONDS = 9.0  # all in all
 _INDEX_SECONDS = 2.5  # for the last files to get their rows
@@ -64,8 +65,12 @@ class CaptureProcess:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, self._on_signal)
         self.start()
-        while not self._asked.wait(60.0):
-            pass
+        while not self._asked.wait(_LOOK_SECONDS):
+            if dead := self._dead_threads():
+                # Whoever watches this process starts it anew, and the next worker adopts what runs.
+                _log.critical("ended by themselves: %s; the next worker goes on", ", ".join(dead))
+                self._signal = signal.SIGUSR1
+                break
         # A frozen database or disk must not hold the exit: what is left then, the next worker settles.
         limit = threading.Timer(_LEAVE_SECONDS, os._exit, (1,))
         limit.daemon = True
@@ -74,6 +79,10 @@ class CaptureProcess:
             self.hand_over()
         else:
             self.stop()
+
+    def _dead_threads(self) -> list[str]:
+        own = [thread.name for thread in (self.steward, self.jobs) if not thread.is_alive()]
+        return own + self.node.dead_threads()
 
     def _on_signal(self, number: int, _frame: object) -> None:
         self._signal = self._signal or number

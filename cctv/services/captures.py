@@ -29,6 +29,7 @@ from cctv.services.ownership import (
     release,
     renew,
     reserve,
+    revision_of,
     wanted_streams,
 )
 from cctv.services.stream_states import Report, record, set_state
@@ -49,6 +50,7 @@ __all__ = [
     "release",
     "renew",
     "reserve",
+    "revision_of",
     "set_state",
     "start_on_demand",
     "wanted_streams",

@@ -229,6 +229,11 @@ def _hand(stream_ids: Iterable[int] | None, node_id: int, worker: str, **values:
     db.session.commit()
 
 
+def revision_of(stream_id: int) -> int:
+    """The revision of the stream's address and login; 0 when there is no such stream."""
+    return db.session.scalar(select(Stream.revision).where(Stream.id == stream_id)) or 0
+
+
 def is_derived(stream_id: int) -> bool:
     """Whether the stream is made by us from the main one."""
     kind = db.session.scalar(select(Stream.kind).where(Stream.id == stream_id))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 
 from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
@@ -78,10 +78,15 @@ def _change_state(report: Report) -> None:
 
 
 def end_open_changes(stream_id: int, at_ms: int) -> None:
-    """Close the interval that is open; part of the caller's transaction."""
+    """Close the interval that is open; part of the caller's transaction.
+
+    It never ends before it began, also when what is told began earlier: a capture that went on while nobody
+    watched, a clock that was set back.
+    """
+    started_ms = StateChange.started_ms
     db.session.execute(
         update(StateChange)
         .where(StateChange.stream_id == stream_id, StateChange.ended_ms.is_(None))
-        .values(ended_ms=at_ms)
+        .values(ended_ms=case((started_ms > at_ms, started_ms), else_=at_ms))
         .execution_options(synchronize_session=False)
     )

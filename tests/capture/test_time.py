@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from cctv.capture.lateness import HELD_BACK_MS, Lateness
 from cctv.capture.patience import Patience
 from cctv.capture.retries import Retries
@@ -28,6 +30,22 @@ def test_a_group_of_pictures_sent_at_once_does_not_make_the_start_late() -> None
     lateness.sample(EPOCH, EPOCH + 1500 + HELD_BACK_MS, 0.0)  # old pictures, written now
     feed(lateness, range(1, 60), late_ms=200)
     assert wall_ms(lateness.points, EPOCH + 10_000) == EPOCH + 10_200
+
+
+def test_a_start_that_was_very_late_never_makes_true_time_stand_still() -> None:
+    lateness = Lateness([], window_s=15)
+    feed(lateness, range(10), late_ms=9_000)
+    feed(lateness, range(10, 100), late_ms=200)
+    walls = [wall_ms(lateness.points, EPOCH + second * 1000) for second in range(100)]
+    assert all(later > earlier for earlier, later in pairwise(walls))
+    assert walls[-1] == EPOCH + 99_000 + 200
+
+
+def test_a_row_made_while_the_start_is_a_guess_makes_the_guess_worth_storing() -> None:
+    lateness = Lateness([], window_s=15)
+    feed(lateness, range(2), late_ms=200)
+    assert lateness.settle(), "a file closed within the first seconds"
+    assert not lateness.settle()
 
 
 def test_drift_is_followed_without_changing_what_was_told() -> None:

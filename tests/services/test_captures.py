@@ -194,3 +194,12 @@ def test_a_job_whose_execution_has_expired_is_put_on_the_queue_again(
     assert captures.dispatch() == 1
     assert client.lrange("rq:queue:capture", 0, -1) == [job_id.encode()]
     assert client.zcard("rq:wip:capture") == 0
+
+
+def test_what_is_told_late_never_makes_an_interval_end_before_it_began(stream_id: int) -> None:
+    now = now_ms()
+    captures.record([captures.Report(stream_id, 0, now, "offline", "worker_down")])
+    captures.record([captures.Report(stream_id, 0, now - 60_000, "live")])
+    changes = db.session.scalars(select(StateChange).order_by(StateChange.id)).all()
+    assert [change.state for change in changes][-2:] == ["offline", "live"]
+    assert all(change.ended_ms is None or change.ended_ms >= change.started_ms for change in changes)
