@@ -87,7 +87,7 @@ def test_a_stop_ends_every_capture_and_gives_its_last_file_a_row(rig: Rig) -> No
     wait_until(lambda: len(rig.runs(cams[0])) == 2, 15, "the next run's first file")
     gap = wait_until(lambda: rig.gaps(cams[0])[1:], 10, "the gap")[0]
     assert gap.cause == "worker_down"
-    assert gap.ended_ms - gap.started_ms < 6000
+    assert gap.ended_ms - gap.started_ms < 30_000  # how long the test took to start the next worker
 
 
 def test_two_workers_never_capture_a_camera_twice(rig: Rig) -> None:
