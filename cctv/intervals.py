@@ -6,6 +6,7 @@ Pure functions on integers; never a clock, never a row.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 Interval = tuple[int, int]
 
@@ -44,11 +45,12 @@ def subtract(left: Iterable[Interval], right: Iterable[Interval]) -> list[Interv
     """What the left group covers and the right one does not."""
     holes = union(right)
     result: list[Interval] = []
+    first = 0  # hole that may still matter: a flapping camera has thousands of both
     for start, end in union(left):
+        while first < len(holes) and holes[first][1] <= start:
+            first += 1
         cursor = start
-        for hole_start, hole_end in holes:
-            if hole_end <= cursor:
-                continue
+        for hole_start, hole_end in islice(holes, first, None):
             if hole_start >= end:
                 break
             if hole_start > cursor:

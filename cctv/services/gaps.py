@@ -6,6 +6,7 @@ TOLERANCE_MS (100 ms: under three frames at 25 a second, and rounding of the tim
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from sqlalchemy import delete, select
 
 from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
-from cctv.intervals import Interval, clip, subtract, union
+from cctv.intervals import Interval, clip, intersect, subtract, union
 from cctv.models import Camera, Gap, Run, Segment, SegmentState, Stream, StreamKind, StreamState
 from cctv.services import gap_causes
 from cctv.services.finding import TOLERANCE_MS, covered_by_camera, stream_id_of
@@ -158,7 +159,7 @@ def add(camera_id: int, intervals: Iterable[Interval], *, cause: str, detail: st
     start, end = intervals[0][0], intervals[-1][1]
     missing = find_holes([camera_id], start, end, open_file=False)[camera_id].missing
     rows = _rows([camera_id], start, end)[camera_id]
-    lost = [piece for interval in intervals for piece in clip(missing, *interval)]
+    lost = intersect(missing, intervals)
     for begin, stop in _drop_tiny(subtract(lost, [(row.started_ms, row.ended_ms) for row in rows])):
         _add_row(camera_id, ExplainedGap(begin, stop, cause, detail))
 
@@ -211,11 +212,14 @@ def _rows(camera_ids: Iterable[int], start_ms: int, end_ms: int) -> dict[int, li
 
 def _shown(rows: list[_Row], holes: list[Interval]) -> list[ExplainedGap]:
     """The rows where they are still holes: a row never hides footage, nor tells of time nobody wants."""
-    return [
-        ExplainedGap(start, end, row.cause, row.detail)
-        for row in rows
-        for start, end in _drop_tiny(clip(holes, row.started_ms, row.ended_ms))
-    ]
+    ends = [end for _start, end in holes]
+    shown = []
+    for row in rows:
+        first = bisect_right(ends, row.started_ms)
+        after = bisect_left(holes, (row.ended_ms,))
+        for start, end in _drop_tiny(clip(holes[first:after], row.started_ms, row.ended_ms)):
+            shown.append(ExplainedGap(start, end, row.cause, row.detail))
+    return shown
 
 
 def _add_row(camera_id: int, gap: ExplainedGap) -> None:
