@@ -91,10 +91,9 @@ def _add(rig: Rig, name: str, number: int) -> Cam:
 
 
 def _break(rig: Rig, cam: Cam) -> None:
-    """The camera is gone for some seconds and its ffmpeg is killed."""
-    pid = rig.pid(cam)
+    """Its ffmpeg is killed, and the camera is gone for some seconds."""
+    os.kill(rig.pid(cam), signal.SIGKILL)
     rig.farm.control("down", cam.number, _HOLE_SECONDS)
-    os.kill(pid, signal.SIGKILL)
 
 
 def _sides(rig: Rig, cam: Cam) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from tests.waiting import wait_until
 
 _READ = (
     """([index, left, top, columns, blocks, contrast]) => {
-  const player = playback.players?.[index]; // before the script ran, `playback` is the element of that id
+  const player = window.playback?.players?.[index]; // before the script ran it is the element of that id
   if (!player) return null;
   const { video } = player;
   if (!player.isThere || video.readyState < 2 || video.seeking) return null;
@@ -69,7 +69,10 @@ def wait_shown(page: Page, *, near_ms: float, within_ms: float = 700, timeout: f
         found = shown(page)
         return found if found and abs(found.ms - near_ms) <= within_ms else None
 
-    return wait_until(is_there, timeout, f"the picture of {near_ms:.0f}; {state(page)}")
+    try:
+        return wait_until(is_there, timeout, f"the picture of {near_ms:.0f}")
+    except AssertionError as error:
+        raise AssertionError(f"{error}; {state(page)}") from None
 
 
 def error_seconds(picture: Shown, profile: str, number: int) -> float:
@@ -81,9 +84,7 @@ def error_seconds(picture: Shown, profile: str, number: int) -> float:
 
 def state(page: Page) -> str:
     """For the message of a failing test."""
-    return str(
-        page.evaluate(
-            """[playback.at, playback.isPlaying, document.querySelector("#pb-said")?.textContent,
-            playback.players?.map((p) => [p.isThere, p.now(), p.video.currentTime, p.video.readyState])]"""
-        )
-    )
+    script = """[window.playback?.at, window.playback?.isPlaying,
+      document.querySelector("#pb-said")?.textContent,
+      window.playback?.players?.map((p) => [p.isThere, p.isBusy, p.now(), p.video.readyState])]"""
+    return str(page.evaluate(script))

@@ -24,7 +24,7 @@ from tests.fixtures.application import OWNER_PASSWORD
 from tests.waiting import wait_until
 
 FIRST_SECONDS, SEEK_SECONDS = 0.6, 0.4  # of an idle machine, where scripts/bench looks at them
-BUSY = 6
+BUSY = 10  # a hang is found here, not a slow machine
 TEN_MINUTES = "10m"
 
 
@@ -330,7 +330,7 @@ def test_the_preview_shows_a_still_and_never_asks_for_two_at_once(page: Page, si
         return answer;
       }; }""")
     y = lane_y(page)
-    start, end = x_of(page, site.hole_ms[1] + 500), x_of(page, now_ms() - 4000)
+    start, end = x_of(page, site.hole_ms[1] + 1500), x_of(page, now_ms() - 8000)
     page.mouse.move(start, y)
     for step in range(12):
         page.mouse.move(start + (end - start) * step / 12, y)
