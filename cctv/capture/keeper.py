@@ -227,6 +227,9 @@ class Keeper:
             self.end("silent", now)
         elif waited > self._patience.tcp and self.attempt.port and not self._is_connected():
             self.end("noroute", now)
+        elif waited > self._patience.silent and self.state == "frozen":
+            # It took the call again but sends nothing: no longer a moment's pause, though we go on waiting.
+            self._tell_cause("silent", "")
 
     def _is_connected(self) -> bool:
         assert self.attempt is not None

@@ -4,7 +4,7 @@
 import { CODEC, Direct, Refused, Source } from "./direct.js";
 import { icon } from "./marks.js";
 
-const FROZEN_S = 5;
+const FROZEN_S = 4; // without a new frame; what was loaded before plays on for two seconds more
 const GIVE_UP_S = 8; // frozen this long: attach anew
 const START_S = 15; // patience with the first picture; the server itself waits 10 s for it
 const HIDDEN_MS = 60_000;
