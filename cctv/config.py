@@ -5,9 +5,11 @@ Names are those of the manual and fixed; every other module receives a `Config`,
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -70,7 +72,8 @@ class Config:
             return (env.get(name) or default).strip()
 
         data_dir = Path(overrides.pop("data_dir", None) or text("DATA_DIR") or _ROOT / "data").resolve()
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        _check_private(data_dir)
         config = cls(
             data_dir=data_dir,
             media_dir=Path(text("MEDIA_DIR") or data_dir / "media").resolve(),
@@ -151,6 +154,15 @@ def _database_url(text: Any, data_dir: Path) -> str:
     return url
 
 
+def _check_private(data_dir: Path) -> None:
+    """Who can write here can plant our secrets and read every camera's password."""
+    found = data_dir.stat()
+    if found.st_mode & stat.S_IWOTH:
+        raise ConfigError(f"Everybody may write in DATA_DIR, {data_dir}. Choose a folder of its own in it.")
+    if os.geteuid() != 0 and found.st_uid not in (os.geteuid(), 0):
+        raise ConfigError(f"DATA_DIR, {data_dir}, belongs to another user. Choose another, or chown it.")
+
+
 def _secret(name: str, given: str, data_dir: Path) -> str:
     if given:
         if given.lower() in _PLACEHOLDERS or len(given) < _SHORTEST_SECRET:
@@ -173,6 +185,9 @@ def _secret(name: str, given: str, data_dir: Path) -> str:
 
 
 def _stored_secret(name: str, path: Path) -> str:
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        with contextlib.suppress(PermissionError):
+            path.chmod(0o600)  # came back from a backup
     value = path.read_text().strip()
     if len(value) < _SHORTEST_SECRET:
         raise ConfigError(

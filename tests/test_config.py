@@ -1,5 +1,6 @@
 """Configuration: names of the manual, generated secrets, refused placeholders."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,36 @@ def test_missing_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:
     assert first.secret_key == second.secret_key != first.jwt_secret_key
     for name in ("secret_key", "jwt_secret_key"):
         assert (tmp_path / "data" / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_new_data_folder_is_not_for_everybody(tmp_path: Path) -> None:
+    Config.from_environment()
+    assert (tmp_path / "data").stat().st_mode & 0o007 == 0
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o702])
+def test_a_folder_in_which_everybody_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(mode)
+    with pytest.raises(ConfigError, match="Everybody may write in DATA_DIR"):
+        Config.from_environment()
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_another_users_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "data", 4711, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 4712)
+    with pytest.raises(ConfigError, match="belongs to another user"):
+        Config.from_environment()
+
+
+def test_a_secret_that_came_back_readable_is_closed_again(tmp_path: Path) -> None:
+    Config.from_environment()
+    (tmp_path / "data" / "secret_key").chmod(0o644)
+    Config.from_environment()
+    assert (tmp_path / "data" / "secret_key").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("value", ["changeme", "short", "secret"])
