@@ -22,8 +22,11 @@ def utcnow() -> datetime:
 
 
 def from_ms(ms: int) -> datetime:
-    """Epoch milliseconds as an aware UTC datetime."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
+    """Epoch milliseconds as an aware UTC datetime. OverflowError beyond the calendar."""
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC)
+    except (ValueError, OSError):
+        raise OverflowError("not in the calendar") from None
 
 
 def to_ms(moment: datetime) -> int:

@@ -13,10 +13,12 @@ from cctv.blueprints.frame import register_frame
 from cctv.blueprints.headers import register_headers
 from cctv.blueprints.hosts import register_hosts
 from cctv.blueprints.media import register_media
+from cctv.blueprints.shapes import register_shapes
 
 
 def register(app: Flask) -> None:
     """Register every face that speaks HTTP."""
+    register_shapes(app)
     register_hosts(app)
     register_headers(app)
     register_errors(app)

@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app, make_response, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
@@ -49,6 +49,8 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(InternalServerError, _broken)
+    for odd in (OverflowError, DataError):
+        app.register_error_handler(odd, _out_of_range)
     for error in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(error, _database_away)
 
@@ -103,6 +105,13 @@ def _broken(error: InternalServerError) -> Response:
         "incident %s: %s %s: %s", incident, request.method, request.path, type(cause).__name__
     )
     return answer(500, incident=incident)
+
+
+def _out_of_range(error: Exception) -> Response:
+    """A time or number that neither the calendar nor the database can hold."""
+    current_app.logger.warning("out of range: %s %s: %s", request.method, request.path, type(error).__name__)
+    db.session.rollback()
+    return answer(422, "A number in this request is out of range.")
 
 
 def _database_away(error: Exception) -> Response:

@@ -140,7 +140,7 @@ def init(token: str, camera_id: int, kind: str, run_key: str) -> Response:
     return _bytes(run.growing.read_init_bytes)
 
 
-@blueprint.get(f"{_LIVE}/<run:run_key>/<int:second>.m4s")
+@blueprint.get(f"{_LIVE}/<run:run_key>/<int(max=9999999999):second>.m4s")
 def cell(token: str, camera_id: int, kind: str, run_key: str, second: int) -> Response:
     """One second of a run."""
     _, recent = _open(token, camera_id, kind)
@@ -149,7 +149,7 @@ def cell(token: str, camera_id: int, kind: str, run_key: str, second: int) -> Re
     return _bytes(lambda: b"".join([read(*piece) for piece in found.ranges()]))
 
 
-@blueprint.get(f"{_LIVE}/<run:run_key>/<int:number>-<int:offset>.m4s")
+@blueprint.get(f"{_LIVE}/<run:run_key>/<int:number>-<int(max=9999999999):offset>.m4s")
 def part(token: str, camera_id: int, kind: str, run_key: str, number: int, offset: int) -> Response:
     """One part of a run; the one that was announced is held back until it is written."""
     _, recent = _open(token, camera_id, kind)
