@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -33,6 +34,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no drill {', '.join(unknown)}; `scripts/drill` lists them")
     chosen = [drill for drill in drills.values() if "all" in given.names or drill.name in given.names]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # mounts and captures must not stay behind
     began = time.monotonic()
     with CameraFarm.start(loops=PROFILES) as farm:
         trials = list(_run(farm, chosen, given.database, is_long=not given.short))
