@@ -311,6 +311,8 @@ class Keeper:
         self._outside.run_ended(self, attempt.run)
         content.growing.close()
         attempt.close()
+        if not had_pictures:
+            attempt.clear_away()
         end_ms = content.end_ms
         self.attempt, self.content = None, None
         self.phase = Phase.WAITING

@@ -38,7 +38,7 @@ from cctv.storage.runfile import RunFile
 
 _log = logging.getLogger(__name__)
 
-_STARTERS = 4  # threads: a name service that hangs for one camera must not hold up the others
+_STARTERS = 12  # threads: a name service that hangs for one camera must not hold up the others
 
 
 class CaptureNode:
@@ -157,16 +157,17 @@ class CaptureNode:
 
     def begin(self, keeper: Keeper) -> None:
         """Make an attempt in a starter's thread."""
-        self._starters.submit(self._start, keeper, keeper.source, keeper.ordinal, keeper.fence)
+        knocks = keeper.cause in ("refused", "noroute")
+        self._starters.submit(self._start, keeper, keeper.source, keeper.ordinal, keeper.fence, knocks)
 
-    def _start(self, keeper: Keeper, source: Source, ordinal: int, fence: int) -> None:
+    def _start(self, keeper: Keeper, source: Source, ordinal: int, fence: int, knocks: bool) -> None:
         self._wait_for_turn()
         if keeper.is_leaving:  # while it waited: an ffmpeg begun now would outlive a worker that stops
             self.rounds.order(self._could_not, keeper, CannotStart("starting"))
             return
         try:
             with self.app.app_context():
-                attempt = self._make(source, ordinal, fence)
+                attempt = self._make(source, ordinal, fence, knocks=knocks)
         except CannotStart as problem:
             self.rounds.order(self._could_not, keeper, problem)
         except Exception as error:  # the keeper must hear of it, or it waits for ever
@@ -175,7 +176,7 @@ class CaptureNode:
         else:
             self.rounds.order(self._began, keeper, attempt)
 
-    def _make(self, source: Source, ordinal: int, fence: int) -> Attempt:
+    def _make(self, source: Source, ordinal: int, fence: int, *, knocks: bool) -> Attempt:
         if not self.volume.is_there():
             raise CannotStart("volume_missing", "the marker of the footage disk is not there")
         if source.is_derived:
@@ -187,6 +188,7 @@ class CaptureNode:
             signpost=self.signpost,
             ordinal=ordinal,
             fence=fence,
+            knocks=knocks,
         )
 
     @staticmethod

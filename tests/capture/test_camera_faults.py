@@ -220,6 +220,16 @@ def test_the_cause_is_named(shared_rig: Rig, scene: Scene, name: str, state: str
     shared_rig.wait_state(scene[name], state, cause)
 
 
+def test_a_camera_that_is_away_leaves_nothing_behind_and_costs_no_ffmpeg(
+    shared_rig: Rig, scene: Scene
+) -> None:
+    cam = scene["closed port"]
+    shared_rig.wait_state(cam, "offline", "refused")
+    time.sleep(5)  # several attempts
+    assert shared_rig.captures(cam) == []
+    assert list((shared_rig.config.media_dir / str(cam.camera_id)).iterdir()) == []
+
+
 def test_a_silent_camera_is_captured_as_soon_as_it_answers(shared_rig: Rig, scene: Scene) -> None:
     cam = scene["silent"]
     shared_rig.wait_state(cam, "offline", "silent")
