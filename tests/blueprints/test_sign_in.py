@@ -179,15 +179,16 @@ class TestGuessing:
         assert len(allowed) == 5
 
     def test_the_wait_grows_and_ends_at_a_minute(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tries, "FIRST_WAIT_SECONDS", 0.02)
-        monkeypatch.setattr(tries, "LONGEST_WAIT_SECONDS", 0.05)
+        monkeypatch.setattr(tries, "FIRST_WAIT_SECONDS", 0.2)
+        monkeypatch.setattr(tries, "LONGEST_WAIT_SECONDS", 0.5)
         limit, waits = Limit("account", "x", 1), []
         with app.app_context():
             for _ in range(5):
                 assert tries.take(limit) == 0
                 waits.append(tries.take(limit))
-                time.sleep(0.06)
-        assert 0 < waits[0] <= 0.02 < waits[1] <= 0.04 < waits[2] <= waits[4] <= 0.05
+                time.sleep(0.6)
+        assert 0 < waits[0] <= 0.21 < waits[1] <= 0.41 < waits[2]
+        assert waits[4] <= 0.51
 
 
 @pytest.mark.parametrize(
