@@ -74,6 +74,7 @@ class Attempt:
         self.port = 0  # of the camera
         self.allowed: list[tuple[str, int]] = []  # places it may be connected to; empty: not known
         self._child = child
+        self._log_path = str(paths.log_path(self.directory))  # asked every second
         self._log_size = 0
 
     @property
@@ -136,7 +137,7 @@ class Attempt:
 
     def new_log(self) -> str:
         """What ffmpeg wrote to its log since the last call; a long log is cut in place."""
-        path = paths.log_path(self.directory)
+        path = self._log_path
         try:
             size = os.stat(path).st_size  # noqa: PTH116 - polled
             if size == self._log_size:
