@@ -64,7 +64,7 @@ def _supervise(options: Options, facts: Facts, data_dir: Path) -> int:
     }
     supervisor = Supervisor(data_dir, env, say=_say)
     supervisor.listen_to_signals()
-    announcer = Announcer(options, data_dir, facts.setup_path)
+    announcer = Announcer(options, data_dir, None if facts.warning else facts.setup_path)
     catch_up = CatchUp(env, on_done=announcer.use_setup_path) if facts.warning else None
     try:
         if facts.has_private_redis:

@@ -50,7 +50,7 @@ def missing_parts(host: str, port: int) -> list[str] | None:
 class Announcer:
     """Prints the block once the system is ready, and before that, now and then, what it waits for."""
 
-    def __init__(self, options: Options, data_dir: Path, setup_path: str) -> None:
+    def __init__(self, options: Options, data_dir: Path, setup_path: str | None) -> None:
         self._options = options
         self._data_dir = data_dir
         self._setup_path = setup_path
@@ -60,7 +60,7 @@ class Announcer:
         self.is_ready = False
 
     def use_setup_path(self, path: str) -> None:
-        """The set-up link, known late when the database was away at the start."""
+        """The set-up link; None until now, because the database was away at the start."""
         self._setup_path = path
 
     def tick(self) -> float | None:
@@ -68,12 +68,12 @@ class Announcer:
         if self.is_ready:
             return None
         missing = missing_parts(self._options.host, self._options.port)
-        if missing == []:
+        if missing == [] and self._setup_path is not None:
             self.is_ready = True
             print(self._block(), flush=True)
             return None
         if time.monotonic() >= self._speak_at:
-            names = ", ".join(missing or ["web"])
+            names = ", ".join(missing or ["web" if missing is None else "database"])
             print(f"Still waiting for: {names}. See {self._data_dir / 'logs'}", flush=True)
             self._speak_at = time.monotonic() + 4 * _FIRST_WORD_AFTER_SECONDS
             self._is_late = True
@@ -81,10 +81,9 @@ class Announcer:
 
     def _block(self) -> str:
         first = address(self._options)
-        lines = [("Open", first + self._setup_path)]
-        if self._setup_path:
-            lines[0] = ("Set up", first + self._setup_path)
-        lines += [
+        path = self._setup_path or ""
+        lines = [
+            ("Set up" if path else "Open", first + path),
             ("Stop", f"Ctrl-C here, or: kill {os.getpid()}"),
             ("Data", str(self._data_dir)),
             ("Logs", str(self._data_dir / "logs")),
