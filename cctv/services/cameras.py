@@ -280,4 +280,6 @@ def _flush_number(form: CameraForm) -> None:
         db.session.flush()
     except IntegrityError:
         db.session.rollback()
+        if form.number is None:
+            raise Conflict("Somebody else added a camera at the same moment. Save again.") from None
         raise Invalid({"number": f"Number {form.number} belongs to another camera."}) from None
