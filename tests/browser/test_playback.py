@@ -100,8 +100,8 @@ def x_of(page: Page, ms: float) -> float:
 
 
 def lane_y(page: Page) -> float:
-    box = page.locator("svg.lane").first.bounding_box()
-    assert box is not None
+    # Lanes are drawn anew after a zoom: between the old and the new one there is none to measure.
+    box = wait_until(lambda: page.locator("svg.lane").first.bounding_box(), 5, "a lane")
     return box["y"] + 10
 
 

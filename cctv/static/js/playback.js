@@ -6,6 +6,8 @@ import { Timeline } from "./timeline.js";
 import { element } from "./marks.js";
 import { toast } from "./toasts.js";
 
+const MOST_TRIES = 3; // of a part that is there and does not load
+const AGAIN_MS = 500;
 const SPEEDS = [0.5, 1, 2, 4, 8, 16];
 const QUIET_ABOVE = 4; // no sound above this speed
 const LOOSE_S = 0.05; // followers within this are left alone
@@ -58,7 +60,7 @@ class Playback {
   }
 
   // --- time ---------------------------------------------------------------------------------------------------
-  async seek(ms, { play = this.isPlaying } = {}) {
+  async seek(ms, { play = this.isPlaying, tries = 0 } = {}) {
     this.at = ms;
     this.paintClock();
     const turn = (this.turn = (this.turn || 0) + 1);
@@ -66,7 +68,7 @@ class Playback {
     const found = await this.main.seek(ms);
     if (turn !== this.turn) return; // a newer seek took over
     this.isSeeking = false;
-    if (!found) return this.offerNext(ms);
+    if (!found) return this.offerNext(ms, { play, tries });
     this.say();
     this.root.querySelector("#pb-empty")?.remove();
     for (const player of this.players) if (player !== this.main) player.seek(ms);
@@ -79,7 +81,7 @@ class Playback {
     this.said.replaceChildren(...content);
   }
 
-  async offerNext(ms) {
+  async offerNext(ms, { play, tries }) {
     this.pause();
     for (const player of this.players) if (player !== this.main) player.seek(ms);
     const { spoken } = this;
@@ -87,10 +89,17 @@ class Playback {
     if (!where || this.at !== ms || spoken !== this.spoken) return; // something newer was asked or said
     if (where.error) return this.say(where.error);
     if (this.root.querySelector("#pb-empty")) return; // says it already, with the nearest days
-    if (where.is_recorded) return this.say("This part cannot be played now. Try again in a moment.");
+    if (where.is_recorded) return this.tryAgain(ms, { play, tries });
     this.say(`No recording at ${this.when(ms)}${where.why ? ` (${where.why})` : ""}. `);
     this.offer("Next", where.next_ms);
     this.offer("Previous", where.previous_ms);
+  }
+
+  // It is there, yet it did not load: a file that ends just now, or a network that coughed.
+  tryAgain(ms, { play, tries }) {
+    this.say(tries < MOST_TRIES ? "Loading this part again." : "This part cannot be played now. Try again in a moment.");
+    const { turn } = this;
+    if (tries < MOST_TRIES) setTimeout(() => turn === this.turn && this.seek(ms, { play, tries: tries + 1 }), AGAIN_MS);
   }
 
   offer(label, at) {
