@@ -95,7 +95,7 @@ def _secrets() -> Iterator[Finding]:
         yield Finding(
             "process list",
             "ok",
-            "Camera passwords are not in command lines; the address files of the captures have mode 600.",
+            "Camera passwords are in no command line and no file of a capture.",
         )
 
 
