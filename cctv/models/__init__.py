@@ -1,35 +1,56 @@
 """The nouns and their tables. What concerns one row lives here; never a query across nouns."""
 
+from cctv.models.api import ApiToken, IdempotencyKey
+from cctv.models.audit import AuditEntry
 from cctv.models.camera import Camera, ModeChange, RecordingMode
+from cctv.models.code import CodePurpose, OneTimeCode, RecoveryCode
 from cctv.models.event import Event
+from cctv.models.grant import CameraGrant, CameraGroup, GroupGrant
+from cctv.models.mail import MailBatch, MailMessage, MailState
 from cctv.models.node import Node
 from cctv.models.probe import Probe
 from cctv.models.recording import Gap, Recording, RecordingKind
 from cctv.models.segment import Run, Segment, SegmentState
-from cctv.models.session import Session
+from cctv.models.session import Session, SessionKind
 from cctv.models.setting import Setting
 from cctv.models.stream import StateChange, Stream, StreamKind, StreamState
+from cctv.models.trap import TrapAttempt, TrappedAddress
 from cctv.models.user import Role, User
 
 __all__ = [
+    "ApiToken",
+    "AuditEntry",
     "Camera",
+    "CameraGrant",
+    "CameraGroup",
+    "CodePurpose",
     "Event",
     "Gap",
+    "GroupGrant",
+    "IdempotencyKey",
+    "MailBatch",
+    "MailMessage",
+    "MailState",
     "ModeChange",
     "Node",
+    "OneTimeCode",
     "Probe",
     "Recording",
     "RecordingKind",
     "RecordingMode",
+    "RecoveryCode",
     "Role",
     "Run",
     "Segment",
     "SegmentState",
     "Session",
+    "SessionKind",
     "Setting",
     "StateChange",
     "Stream",
     "StreamKind",
     "StreamState",
+    "TrapAttempt",
+    "TrappedAddress",
     "User",
 ]

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from flask_login import UserMixin
-from sqlalchemy import Boolean, Integer, String
+from sqlalchemy import BigInteger, Boolean, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cctv.clock import utcnow
@@ -40,11 +40,23 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     email: Mapped[str] = mapped_column(String(254), unique=True)  # stored in lower case
     username: Mapped[str] = mapped_column(String(64), unique=True)  # stored in lower case
     name: Mapped[str] = mapped_column(String(120))
-    password_hash: Mapped[str] = mapped_column(String(100))
+    email_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    password_hash: Mapped[str] = mapped_column(String(100))  # empty: invited, has not chosen one yet
+    password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     role: Mapped[str] = mapped_column(String(16))
     is_enabled: Mapped[bool] = mapped_column(Boolean, default=True)
     # Raised on sign-out everywhere, password, role or disable: older sessions and stream tokens die with it.
     session_version: Mapped[int] = mapped_column(Integer, default=1)
+    version: Mapped[int] = mapped_column(Integer, default=1)  # optimistic lock of the edit form and the API
+    disabled_by: Mapped[str | None] = mapped_column(String(120))  # in words
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    totp_secret_encrypted: Mapped[str | None] = mapped_column(Text)  # keys.encrypt
+    totp_confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # null: not (yet) in use
+    totp_last_step: Mapped[int | None] = mapped_column(BigInteger)  # a code is accepted once
+    new_cameras: Mapped[str] = mapped_column(String(4), default="no")  # no | give: of cameras added later
+    start_page: Mapped[str] = mapped_column(String(16), default="")  # empty: as the role has it
+    has_shortcuts: Mapped[bool] = mapped_column(Boolean, default=True)  # single keys (WCAG 2.1.4)
+    pauses_updates: Mapped[bool] = mapped_column(Boolean, default=False)  # (WCAG 2.2.2)
     theme: Mapped[str] = mapped_column(String(8), default="dark")  # dark | light | auto
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     previous_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
