@@ -45,7 +45,8 @@ def test_accounts_of_an_older_installation_are_kept(tmp_path: Path) -> None:
         db.session.execute(
             text(
                 "INSERT INTO user (email, username, name, password_hash, role, is_enabled, session_version,"
-                " theme, created_at) VALUES ('a@b.org', 'a', 'A', 'x', 'super_admin', 1, 1, 'dark', '2026-01-01')"
+                " theme, created_at) "
+                "VALUES ('a@b.org', 'a', 'A', 'x', 'super_admin', 1, 1, 'dark', '2026-01-01')"
             )
         )
         db.session.commit()

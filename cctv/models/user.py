@@ -65,6 +65,9 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     # Of the request, not of the row.
     session_id = ""
     is_seen_lately = True
+    # Of an API token that stands for the person: what it is limited to (values of services/matrix.py, ids).
+    token_actions = None  # type: frozenset[str] | None
+    token_cameras = None  # type: frozenset[int] | None
 
     # Flask-Login compares get_id(), which is of the session: rows are the same when they are one object.
     __eq__ = object.__eq__

@@ -6,82 +6,116 @@ Deny by default; a camera that is not theirs does not exist for them.
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from threading import Lock
 
 from flask import current_app
+from sqlalchemy import select
 
 from cctv import keys
 from cctv.errors import NotAllowed, NotFound
 from cctv.extensions import db
-from cctv.models import Camera, Role, User
-from cctv.services import sessions
+from cctv.models import Camera, CameraGrant, GroupGrant, User
+from cctv.models.grant import group_members
+from cctv.services import matrix, sessions
+from cctv.services.matrix import GRANTABLE, Action, Scope
+
+__all__ = [
+    "TOKEN_SECONDS",
+    "Action",
+    "Scope",
+    "authorise",
+    "granted_actions",
+    "may",
+    "media_token",
+    "open_media_token",
+    "visible_cameras",
+]
 
 TOKEN_SECONDS = 12 * 3600  # the longest life of a stream address (DECISIONS 17)
 _RECHECK_SECONDS = 4.0  # a direct stream asks every second: it ends within 5 s
 
 
-class Action(StrEnum):
-    """What can be done; the values appear in stream tokens."""
-
-    OVERVIEW = "overview"
-    LIVE = "live"
-    PLAYBACK = "playback"
-    SNAPSHOT = "snapshot"
-    RECORD = "record"
-    CAMERA_LIST = "camera.list"
-    CAMERA_ADD = "camera.add"
-    CAMERA_EDIT = "camera.edit"
-    CAMERA_DIAGNOSE = "camera.diagnose"
-    CAMERA_DELETE = "camera.delete"
-    SETTINGS = "settings"
-
-
-# Which roles may, without any grant. Grants per camera join here when visitors do.
-_MATRIX: dict[Action, frozenset[Role]] = {
-    Action.OVERVIEW: frozenset({Role.SUPER_ADMIN, Role.ADMIN, Role.DEVELOPER}),
-    Action.LIVE: frozenset({Role.SUPER_ADMIN, Role.ADMIN}),
-    Action.PLAYBACK: frozenset({Role.SUPER_ADMIN, Role.ADMIN}),
-    Action.SNAPSHOT: frozenset({Role.SUPER_ADMIN, Role.ADMIN}),
-    Action.RECORD: frozenset({Role.SUPER_ADMIN, Role.ADMIN}),
-    Action.CAMERA_LIST: frozenset({Role.SUPER_ADMIN, Role.ADMIN, Role.DEVELOPER}),
-    Action.CAMERA_ADD: frozenset({Role.SUPER_ADMIN, Role.ADMIN}),
-    Action.CAMERA_EDIT: frozenset({Role.SUPER_ADMIN, Role.ADMIN, Role.DEVELOPER}),
-    Action.CAMERA_DIAGNOSE: frozenset({Role.SUPER_ADMIN, Role.ADMIN, Role.DEVELOPER}),
-    Action.CAMERA_DELETE: frozenset({Role.SUPER_ADMIN, Role.ADMIN}),
-    Action.SETTINGS: frozenset({Role.SUPER_ADMIN, Role.ADMIN}),
-}
-
-
-def may(user: User, action: Action) -> bool:
-    """Whether the person's role has the capability, whatever the camera."""
-    return bool(user.is_enabled) and Role(user.role) in _MATRIX.get(action, frozenset())
+def may(user: User, action: Action, camera_id: int | None = None) -> bool:
+    """Whether the person may do this: to this camera, or to any when none is named."""
+    extent = _extent(user, action)
+    if extent != Scope.PART or action not in GRANTABLE or camera_id is None:
+        return extent != Scope.NO and _is_within_token(user, camera_id)
+    return camera_id in (_granted(user, action) or ())
 
 
 def authorise(user: User, camera_id: int | None, action: Action) -> Camera | None:
     """Let the person through, with the camera when one was named.
 
     Raises:
-        NotAllowed: the role has no such capability; the sentence says who has.
+        NotAllowed: the role, the grant or the token has no such right; the sentence says who has.
         NotFound: there is no such camera for this person.
     """
-    if not may(user, action):
-        raise NotAllowed(_refusal(action))
+    if _extent(user, action) == Scope.NO:
+        raise NotAllowed(matrix.refusal(action))
     if camera_id is None:
         return None
     camera = db.session.get(Camera, camera_id)
-    if camera is None or camera.deleted_at is not None:
+    if camera is None or camera.deleted_at is not None or not _is_known(user, camera_id):
         raise NotFound("This camera does not exist (any more).")
+    if not may(user, action, camera_id):
+        raise NotAllowed(matrix.not_granted(action))
     return camera
 
 
 def visible_cameras(user: User, action: Action = Action.LIVE) -> list[Camera]:
     """The cameras that the person may do this to, by number."""
-    if not may(user, action):
+    if _extent(user, action) == Scope.NO:
         return []
-    return list(
-        db.session.scalars(db.select(Camera).where(Camera.deleted_at.is_(None)).order_by(Camera.number))
+    query = db.select(Camera).where(Camera.deleted_at.is_(None)).order_by(Camera.number)
+    only = _granted(user, action)
+    if only is not None:
+        query = query.where(Camera.id.in_(only))
+    return list(db.session.scalars(query))
+
+
+def granted_actions(user: User) -> dict[int, set[Action]]:
+    """Camera id -> what was granted to the person, by itself or through a group; two roles need none."""
+    alone = select(CameraGrant.camera_id, CameraGrant.action).where(CameraGrant.user_id == user.id)
+    grouped = (
+        select(group_members.c.camera_id, GroupGrant.action)
+        .join(GroupGrant, GroupGrant.group_id == group_members.c.group_id)
+        .where(GroupGrant.user_id == user.id)
     )
+    found: dict[int, set[Action]] = {}
+    for camera_id, action in db.session.execute(alone.union(grouped)):
+        if action in GRANTABLE:
+            found.setdefault(camera_id, set()).add(Action(action))
+    return found
+
+
+def _extent(user: User, action: Action) -> Scope:
+    if not user.is_enabled or (user.token_actions is not None and action not in user.token_actions):
+        return Scope.NO
+    return matrix.scope(user.role, action)
+
+
+def _is_within_token(user: User, camera_id: int | None) -> bool:
+    return user.token_cameras is None or camera_id is None or camera_id in user.token_cameras
+
+
+def _granted(user: User, action: Action) -> set[int] | None:
+    """The cameras that this action is limited to; None: it is not."""
+    only = None if user.token_cameras is None else set(user.token_cameras)
+    if _extent(user, action) == Scope.PART and action in GRANTABLE:
+        granted = {camera_id for camera_id, actions in granted_actions(user).items() if action in actions}
+        return granted if only is None else granted & only
+    return only
+
+
+def _is_known(user: User, camera_id: int) -> bool:
+    """Whether this person may know that the camera exists."""
+    if not _is_within_token(user, camera_id):
+        return False
+    if matrix.scope(user.role, Action.LIVE) == Scope.ALL:
+        return True
+    if matrix.scope(user.role, Action.CAMERA_LIST) == Scope.ALL:
+        return True  # a Developer sees every camera's technics, and only the granted ones' pictures
+    return camera_id in granted_actions(user)
 
 
 def media_token(user: User, camera_id: int, action: Action) -> str:
@@ -126,9 +160,3 @@ class _Verdicts:
             if len(self._until) > 10_000:
                 self._until.clear()
             self._until[key] = now + _RECHECK_SECONDS
-
-
-def _refusal(action: Action) -> str:
-    roles = [role.label for role in Role if role in _MATRIX.get(action, frozenset())]
-    who = " or ".join([", ".join(roles[:-1]), roles[-1]] if len(roles) > 1 else roles)
-    return f"You may not open this. Only {'an ' if who[:1] in 'AEIOU' else 'a '}{who} can. Ask the owner."

@@ -6,8 +6,8 @@ from flask import Flask
 from cctv.clock import now_ms
 from cctv.errors import NotAllowed, NotFound
 from cctv.extensions import db
-from cctv.models import Camera, Role, Stream, User
-from cctv.services import access, sessions
+from cctv.models import Camera, CameraGrant, CameraGroup, GroupGrant, Role, Stream, User
+from cctv.services import access, matrix, sessions
 from cctv.services.access import Action
 
 
@@ -28,7 +28,61 @@ def person(role: Role) -> User:
 
 
 def test_every_action_has_a_line_in_the_matrix() -> None:
-    assert set(access._MATRIX) == set(Action)
+    assert set(matrix._TABLE) == set(Action)
+
+
+def test_an_unknown_role_may_nothing() -> None:
+    assert {matrix.scope("root", action) for action in Action} == {matrix.Scope.NO}
+
+
+def test_a_visitor_sees_only_what_was_granted(camera: Camera) -> None:
+    visitor = person(Role.VISITOR)
+    other = Camera(number=2, name="Yard", streams=[Stream(kind="main", state_since_ms=now_ms())])
+    db.session.add_all([other, CameraGrant(user_id=visitor.id, camera_id=camera.id, action="live")])
+    db.session.commit()
+    assert access.visible_cameras(visitor) == [camera]
+    assert access.authorise(visitor, camera.id, Action.LIVE) == camera
+    with pytest.raises(NotAllowed, match="You may not play back this camera"):
+        access.authorise(visitor, camera.id, Action.PLAYBACK)
+    with pytest.raises(NotFound):
+        access.authorise(visitor, other.id, Action.LIVE)
+
+
+def test_a_group_gives_its_cameras_also_those_that_join_later(camera: Camera) -> None:
+    visitor, group = person(Role.VISITOR), CameraGroup(name="Ground floor")
+    db.session.add(group)
+    db.session.flush()
+    db.session.add(GroupGrant(user_id=visitor.id, group_id=group.id, action="playback"))
+    db.session.commit()
+    assert not access.may(visitor, Action.PLAYBACK, camera.id)
+    group.cameras.append(camera)
+    db.session.commit()
+    assert access.may(visitor, Action.PLAYBACK, camera.id)
+    assert not access.may(visitor, Action.LIVE, camera.id)
+
+
+def test_a_developer_sees_technics_of_all_cameras_and_pictures_of_none(camera: Camera) -> None:
+    developer = person(Role.DEVELOPER)
+    assert access.authorise(developer, camera.id, Action.CAMERA_DIAGNOSE) == camera
+    with pytest.raises(NotAllowed, match="You may not watch this camera"):
+        access.authorise(developer, camera.id, Action.LIVE)
+    db.session.add(CameraGrant(user_id=developer.id, camera_id=camera.id, action="live"))
+    db.session.add(CameraGrant(user_id=developer.id, camera_id=camera.id, action="playback"))
+    db.session.commit()
+    assert access.authorise(developer, camera.id, Action.LIVE) == camera
+    with pytest.raises(NotAllowed, match="Only a Super Admin, Admin or Visitor can"):
+        access.authorise(developer, camera.id, Action.PLAYBACK)
+
+
+def test_a_token_for_programs_never_has_more_than_its_limits(camera: Camera) -> None:
+    owner = person(Role.SUPER_ADMIN)
+    owner.token_actions, owner.token_cameras = frozenset({"live"}), frozenset({camera.id + 1})
+    assert not access.may(owner, Action.PLAYBACK)
+    assert access.visible_cameras(owner) == []
+    with pytest.raises(NotFound):
+        access.authorise(owner, camera.id, Action.LIVE)
+    owner.token_cameras = frozenset({camera.id})
+    assert access.authorise(owner, camera.id, Action.LIVE) == camera
 
 
 def test_the_owner_may_and_gets_the_camera(camera: Camera) -> None:
