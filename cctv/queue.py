@@ -21,6 +21,7 @@ from rq.serializers import JSONSerializer
 CAPTURE = "capture"
 HIGH = "high"
 DEFAULT = "default"
+MAIL = "mail"  # its own: a silent mail server must not keep camera checks waiting
 
 _log = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ DEFAULTS: dict[str, Any] = {
     "setup_owner_id": 0,  # who is allowed to finish the set-up
     "setup_finished": False,
     "first_steps_closed": False,  # the list on the overview
+    "site_address": "",  # of the pages, for links in mails; FRONTEND_URL wins
     "disk_limit_percent": 90,  # of the media disk; above it the oldest footage goes
 }
 
