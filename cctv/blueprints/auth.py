@@ -21,7 +21,7 @@ from cctv.blueprints.frame import THEME_COOKIE
 from cctv.clock import utcnow
 from cctv.extensions import login_manager
 from cctv.models import User
-from cctv.services import sessions, settings, setup, users
+from cctv.services import devices, sessions, settings, setup, users
 
 blueprint = Blueprint("auth", __name__)
 
@@ -102,7 +102,8 @@ def begin_session(user: User, *, is_kept: bool = False) -> None:
     """A new session with a new id and token; what the old one held is gone."""
     _end_session()
     g.pop("csrf_token", None)  # made for the session before; Flask-WTF keeps it for the whole request
-    sessions.begin(user, is_kept=is_kept)
+    device = devices.describe(request.user_agent.string)
+    sessions.begin(user, is_kept=is_kept, device=device, address=request.remote_addr or "")
     login_user(user)
     session.permanent = is_kept
     users.note_sign_in(user)
@@ -133,7 +134,7 @@ def _require_sign_in() -> ResponseReturnValue | None:
         return None
     if not current_user.is_authenticated:
         return _unauthorised()
-    sessions.note_seen(current_user)
+    sessions.note_seen(current_user, address=request.remote_addr or "")
     return None
 
 

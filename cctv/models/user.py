@@ -65,6 +65,8 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     # Of the request, not of the row.
     session_id = ""
     is_seen_lately = True
+    sudo_until_ms = 0  # risky changes are allowed until then (services/sessions.py)
+    session_ends_ms = 0  # when nothing is asked any more
     # Of an API token that stands for the person: what it is limited to (values of services/matrix.py, ids).
     token_actions = None  # type: frozenset[str] | None
     token_cameras = None  # type: frozenset[int] | None

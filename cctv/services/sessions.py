@@ -7,26 +7,42 @@ from __future__ import annotations
 
 import logging
 import secrets
+from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from cctv.clock import now_ms
+from cctv.errors import NotFound
 from cctv.extensions import begin_writing, db
-from cctv.models import Session, User
+from cctv.models import Session, SessionKind, User
+from cctv.services import devices
 
 LONGEST_SECONDS = 12 * 3600
+LONGEST_STAY_SECONDS = 24 * 3600  # with "Stay signed in"
 LONGEST_KEPT_SECONDS = 30 * 24 * 3600  # with "Keep me signed in on this computer"
 # Open pages ask for news every few seconds: only a closed or sleeping browser is idle.
 IDLE_SECONDS = 4 * 3600
+SUDO_SECONDS = 10 * 60
 _NOTE_EVERY_SECONDS = 300  # a write for each browser and five minutes
+_LONGEST_ADDRESS = 64
 _REMEMBERED_SECONDS = 7 * 24 * 3600  # after the end
 
 _log = logging.getLogger(__name__)
 
 
-def begin(user: User, *, is_kept: bool = False) -> None:
-    """Sign the person in: a new id, known to nobody before."""
+def begin(
+    user: User,
+    *,
+    is_kept: bool = False,
+    kind: SessionKind = SessionKind.BROWSER,
+    device: str = "",
+    address: str = "",
+) -> None:
+    """Sign the person in: a new id, known to nobody before; it is in `user.session_id` then.
+
+    `device`: of devices.describe, or the app's name. `address`: of the client.
+    """
     lasts = LONGEST_KEPT_SECONDS if is_kept else LONGEST_SECONDS
     begin_writing()
     now = now_ms()
@@ -35,6 +51,9 @@ def begin(user: User, *, is_kept: bool = False) -> None:
         user_id=user.id,
         user_version=user.session_version,
         is_kept=is_kept,
+        kind=kind,
+        device=device[: devices.LONGEST],
+        address=address[:_LONGEST_ADDRESS],
         created_ms=now,
         seen_ms=now,
         ends_ms=now + lasts * 1000,
@@ -48,16 +67,9 @@ def find_user(session_id: str) -> User | None:
     """The enabled account of a session that has not ended, in one indexed read; it knows its `session_id`."""
     now = now_ms()
     query = (
-        select(User, Session.seen_ms)
+        select(User, Session.seen_ms, Session.sudo_until_ms, Session.ends_ms, Session.is_kept)
         .join(Session, Session.user_id == User.id)
-        .where(
-            Session.id == session_id,
-            Session.ended_ms.is_(None),
-            Session.ends_ms > now,
-            or_(Session.is_kept, Session.seen_ms > now - IDLE_SECONDS * 1000),
-            Session.user_version == User.session_version,
-            User.is_enabled,
-        )
+        .where(Session.id == session_id, *_is_alive(now), User.is_enabled)
     )
     row = db.session.execute(query).one_or_none()
     if row is None:
@@ -65,16 +77,33 @@ def find_user(session_id: str) -> User | None:
     user: User = row.User
     user.session_id = session_id
     user.is_seen_lately = row.seen_ms > now - _NOTE_EVERY_SECONDS * 1000
+    user.sudo_until_ms = row.sudo_until_ms or 0
+    idle_ms = row.ends_ms if row.is_kept else row.seen_ms + IDLE_SECONDS * 1000
+    user.session_ends_ms = min(row.ends_ms, idle_ms)
     return user
 
 
-def note_seen(user: User) -> None:
+def list_of(user: User) -> list[Session]:
+    """Where the person is signed in now, the one used last first."""
+    query = (
+        select(Session)
+        .join(User, User.id == Session.user_id)
+        .where(Session.user_id == user.id, *_is_alive(now_ms()))
+        .order_by(Session.seen_ms.desc(), Session.created_ms.desc())
+    )
+    return list(db.session.scalars(query))
+
+
+def note_seen(user: User, *, address: str = "") -> None:
     """Put the idle end off; writes at most every few minutes, and never fails a request."""
     if user.is_seen_lately:
         return
+    values: dict[str, Any] = {"seen_ms": now_ms()}
+    if address:
+        values["address"] = address[:_LONGEST_ADDRESS]
     try:
         begin_writing()
-        db.session.execute(update(Session).where(Session.id == user.session_id).values(seen_ms=now_ms()))
+        db.session.execute(update(Session).where(Session.id == user.session_id).values(**values))
         db.session.commit()
     except SQLAlchemyError as error:
         db.session.rollback()
@@ -85,10 +114,90 @@ def note_seen(user: User) -> None:
 def end(session_id: str) -> None:
     """Sign one browser out; its stream addresses die within the seconds that an answer is remembered."""
     begin_writing()
+    _end(Session.id == session_id)
+    db.session.commit()
+
+
+def end_of(user: User, session_id: str) -> None:
+    """Sign out one of the person's browsers or apps.
+
+    Raises:
+        NotFound: it is not theirs.
+    """
+    begin_writing()
+    row = db.session.get(Session, session_id)
+    if row is None or row.user_id != user.id:
+        db.session.rollback()
+        raise NotFound("This session does not exist (any more).")
+    _end(Session.id == session_id)
+    db.session.commit()
+
+
+def end_all(user: User, *, except_id: str = "") -> None:
+    """Sign the person out everywhere, apps too, but for the session `except_id`."""
+    begin_writing()
+    revoke_all(user, except_id=except_id)
+    db.session.commit()
+
+
+def revoke_all(user: User, *, except_id: str = "") -> None:
+    """As end_all, in the caller's transaction: with a new password, another role, switching off."""
+    user.session_version = User.session_version + 1  # in the database: two at once count twice
+    db.session.flush()
+    _end(Session.user_id == user.id, Session.id != except_id)
+    if except_id:
+        db.session.execute(
+            update(Session)
+            .where(Session.id == except_id, Session.user_id == user.id)
+            .values(user_version=user.session_version)
+        )
+
+
+def stay(user: User) -> int:
+    """Put the end of this session off, at most to a day after its beginning; when it ends now.
+
+    A day, because a limit of 20 hours or more needs no longer way out (WCAG 2.2.1).
+    """
+    begin_writing()
+    row = db.session.get_one(Session, user.session_id)
+    now = now_ms()
+    row.ends_ms = max(
+        row.ends_ms, min(now + LONGEST_SECONDS * 1000, row.created_ms + LONGEST_STAY_SECONDS * 1000)
+    )
+    row.seen_ms = now
+    ends_ms = row.ends_ms
+    db.session.commit()
+    user.session_ends_ms = ends_ms if row.is_kept else min(ends_ms, now + IDLE_SECONDS * 1000)
+    return user.session_ends_ms
+
+
+def begin_sudo(user: User) -> None:
+    """The person has just typed the password again: risky changes are allowed for a while in this session."""
+    begin_writing()
+    user.sudo_until_ms = now_ms() + SUDO_SECONDS * 1000
     db.session.execute(
-        update(Session).where(Session.id == session_id, Session.ended_ms.is_(None)).values(ended_ms=now_ms())
+        update(Session).where(Session.id == user.session_id).values(sudo_until_ms=user.sudo_until_ms)
     )
     db.session.commit()
+
+
+def has_sudo(user: User) -> bool:
+    """Whether the password was typed again lately in this session."""
+    return user.sudo_until_ms > now_ms()
+
+
+def _is_alive(now: int) -> tuple[ColumnElement[bool], ...]:
+    """What makes a session count, beside its enabled account; needs the join with User."""
+    return (
+        Session.ended_ms.is_(None),
+        Session.ends_ms > now,
+        or_(Session.is_kept, Session.seen_ms > now - IDLE_SECONDS * 1000),
+        Session.user_version == User.session_version,
+    )
+
+
+def _end(*which: ColumnElement[bool]) -> None:
+    db.session.execute(update(Session).where(*which, Session.ended_ms.is_(None)).values(ended_ms=now_ms()))
 
 
 def forget_old() -> None:

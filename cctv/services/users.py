@@ -36,10 +36,13 @@ def hash_password(password: str) -> str:
 
 
 def check_password(user: User | None, password: str) -> bool:
-    """Whether the password is the user's. An unknown user takes the same time as a known one."""
-    stored = user.password_hash.encode() if user else _nobody_hash()
+    """Whether the password is the user's.
+
+    Takes the same time for an unknown user, and for one who was invited and has none yet.
+    """
+    stored = user.password_hash.encode() if user and user.password_hash else _nobody_hash()
     is_right = bcrypt.checkpw(_prehash(password[:LONGEST_PASSWORD]), stored)
-    return is_right and user is not None
+    return is_right and user is not None and bool(user.password_hash)
 
 
 def find_by_login(name: str) -> User | None:

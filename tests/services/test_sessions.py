@@ -10,9 +10,10 @@ from flask import Flask
 from sqlalchemy import event, select, update
 
 from cctv.clock import now_ms
+from cctv.errors import NotFound
 from cctv.extensions import db
-from cctv.models import Session, User
-from cctv.services import sessions
+from cctv.models import Role, Session, SessionKind, User
+from cctv.services import sessions, users
 
 
 @pytest.fixture
@@ -99,6 +100,89 @@ def test_nobody_is_behind_a_guess(person: User, guess: str) -> None:
 def test_an_account_without_a_session_gets_no_addresses(context: Flask, owner: User) -> None:
     with pytest.raises(ValueError, match="session"):
         owner.get_id()
+
+
+def test_a_session_knows_what_holds_it(person: User) -> None:
+    sessions.begin(person, kind=SessionKind.APP, device="Phone " * 50, address="192.0.2.7")
+    newest = sessions.list_of(person)[0]
+    assert (newest.id, newest.kind, newest.address) == (person.session_id, "app", "192.0.2.7")
+    assert newest.device.startswith("Phone") and len(newest.device) == 120
+
+
+def test_only_living_sessions_are_listed_the_newest_first(person: User) -> None:
+    first = person.session_id
+    change(seen_ms=now_ms() - 60_000)
+    sessions.begin(person)
+    assert [row.id for row in sessions.list_of(person)] == [person.session_id, first]
+    sessions.end(first)
+    assert [row.id for row in sessions.list_of(person)] == [person.session_id]
+
+
+def test_the_address_follows_the_use(person: User) -> None:
+    change(seen_ms=now_ms() - 10 * 60_000)
+    found = sessions.find_user(person.session_id)
+    assert found
+    sessions.note_seen(found, address="192.0.2.9")
+    assert db.session.scalar(select(Session.address)) == "192.0.2.9"
+
+
+@pytest.mark.each_database
+def test_everywhere_else_can_be_signed_out(person: User) -> None:
+    first = person.session_id
+    sessions.begin(person)
+    here = person.session_id
+    sessions.end_all(person, except_id=here)
+    assert sessions.find_user(first) is None
+    assert sessions.find_user(here)
+    sessions.end_all(person)
+    assert sessions.find_user(here) is None
+    assert sessions.list_of(person) == []
+
+
+def test_nobody_ends_the_session_of_somebody_else(person: User) -> None:
+    other = users.create_user("Vic", "vic@example.org", password="a long enough one", role=Role.VISITOR)
+    with pytest.raises(NotFound):
+        sessions.end_of(other, person.session_id)
+    assert sessions.find_user(person.session_id)
+    sessions.end_of(person, person.session_id)
+    assert sessions.find_user(person.session_id) is None
+
+
+def test_a_password_typed_again_counts_for_ten_minutes_in_this_session(person: User) -> None:
+    here = person.session_id
+    assert not sessions.has_sudo(person)
+    sessions.begin_sudo(person)
+    found = sessions.find_user(here)
+    assert found and sessions.has_sudo(found)
+    assert found.sudo_until_ms <= now_ms() + 10 * 60_000
+    sessions.begin(person)
+    other = sessions.find_user(person.session_id)
+    assert other and not sessions.has_sudo(other)
+    change(sudo_until_ms=now_ms())
+    found = sessions.find_user(here)
+    assert found and not sessions.has_sudo(found)
+
+
+def test_staying_puts_the_end_off_but_never_beyond_a_day(person: User) -> None:
+    hour = 3_600_000
+    change(created_ms=now_ms() - 12 * hour, ends_ms=now_ms() + 60_000)
+    sessions.stay(person)
+    ends = db.session.scalar(select(Session.ends_ms)) or 0
+    assert 11.9 < (ends - now_ms()) / hour < 12.1
+    change(created_ms=now_ms() - 23 * hour, ends_ms=now_ms() + 60_000)
+    sessions.stay(person)
+    ends = db.session.scalar(select(Session.ends_ms)) or 0
+    assert 0.9 < (ends - now_ms()) / hour < 1.1
+
+
+def test_a_request_knows_when_its_session_ends(person: User) -> None:
+    found = sessions.find_user(person.session_id)
+    assert found
+    assert abs(found.session_ends_ms - now_ms() - sessions.IDLE_SECONDS * 1000) < 5000
+    change(is_kept=True, seen_ms=0)
+    found = sessions.find_user(person.session_id)
+    assert found
+    assert abs(found.session_ends_ms - now_ms() - sessions.LONGEST_SECONDS * 1000) < 5000
 
 
 def test_old_ones_are_forgotten(person: User) -> None:

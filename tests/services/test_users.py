@@ -54,6 +54,13 @@ def test_passwords_of_any_length_work(context: Flask, length: int) -> None:
     assert not users.check_password(user, password[:-1])
 
 
+def test_no_password_opens_an_account_that_has_none_yet(context: Flask) -> None:
+    invited = users.create_user("Ana", "ana@example.org", **GOOD)
+    invited.password_hash = ""
+    for password in ("", " ", "the password that nobody has", GOOD["password"]):
+        assert not users.check_password(invited, str(password))
+
+
 def test_an_unknown_name_costs_as_much_time_as_a_known_one(context: Flask) -> None:
     user = users.create_user("Ana", "ana@example.org", **GOOD)
     users.check_password(None, "warm up")
