@@ -24,11 +24,12 @@ user_group = AppGroup("user", help="Accounts.")
 camera_group = AppGroup("camera", help="Cameras: add, list, probe.")
 recording_group = AppGroup("recording", help="Recordings: list, verify.")
 setup_group = AppGroup("setup", help="The first run.")
+audit_group = AppGroup("audit", help="The audit log: list, verify.")
 
 
 def register(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for group in (user_group, camera_group, recording_group, setup_group):
+    for group in (user_group, camera_group, recording_group, setup_group, audit_group):
         app.cli.add_command(group)
     app.cli.add_command(reconcile)
     app.cli.add_command(doctor)
@@ -186,6 +187,44 @@ def setup_code(as_json: bool) -> None:
     from cctv.services import setup
 
     _say({"code": setup.code()}, as_json=as_json, line=lambda row: row["code"] or "")
+
+
+@audit_group.command("list")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50)
+@as_json
+def list_audit(limit: int, as_json: bool) -> None:
+    """The newest entries of the audit log."""
+    from cctv.services import audit_rows
+
+    def line(row: dict[str, Any]) -> str:
+        who = row["user_name"] or "nobody known"
+        return (
+            f"{row['id']:>7}  {row['at'][:19]}  {row['action']:<18} {who}  {row['target']}  {row['address']}"
+        )
+
+    entries = audit_rows.find_entries(None, audit_rows.Filters(), limit=limit)
+    _say([audit_rows.as_dict(entry) for entry in entries], as_json=as_json, line=line)
+
+
+@audit_group.command("verify")
+@as_json
+def verify_audit(as_json: bool) -> None:
+    """Follow the chain of the audit log and name the first entry that is not as it was written."""
+    from cctv.services import audit_check
+
+    found = audit_check.verify()
+    speed = f"{found.checked} entries in {found.seconds:g} s, {found.per_second} a second"
+    _say(found.as_dict(), as_json=as_json, line=lambda _row: f"{found.sentence} ({speed})")
+    sys.exit(0 if found.is_whole else 1)
+
+
+@audit_group.command("accept")
+@click.confirmation_option(prompt="Is the database a restored backup, and do you believe what is in it?")
+def accept_audit() -> None:
+    """Believe the audit log as it is, after a restored backup. The log says that somebody did."""
+    from cctv.services import audit_check
+
+    click.echo(f"Entry {audit_check.accept().id} counts as the newest from now on.")
 
 
 @click.command("reconcile")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from cctv.blueprints import playback, search, setup, shell, stills
+from cctv.blueprints._origin import register_origin
 from cctv.blueprints.api import health
 from cctv.blueprints.auth import register_auth
 from cctv.blueprints.camera_pages import register_camera_pages
@@ -22,6 +23,7 @@ def register(app: Flask) -> None:
     register_hosts(app)
     register_headers(app)
     register_errors(app)
+    register_origin(app)
     register_frame(app)
     register_auth(app)
     register_media(app)

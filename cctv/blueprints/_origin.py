@@ -1,0 +1,64 @@
+"""Who asks and from where, for the audit log: the person, the address and the device in words.
+
+The address is the one that the connection has: headers of proxies are text that anybody can send.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask import Flask, request
+from flask_login import current_user
+
+from cctv.services import audit
+from cctv.services.audit import Origin
+
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def register_origin(app: Flask) -> None:
+    """Tell the audit log of each request who makes it."""
+
+    def remember() -> None:
+        audit.set_origin(_of_request)
+
+    app.before_request(remember)
+
+
+def address() -> str:
+    """The client's address."""
+    return (request.remote_addr or "")[:64]
+
+
+def device() -> str:
+    """Browser and system, or the program, in a few words: "Firefox on Linux"."""
+    agent = request.user_agent.string
+    browser = next((words for mark, words in _BROWSERS if f"{mark}/" in agent), None)
+    system = next((words for mark, words in _SYSTEMS if mark in agent), None)
+    if browser and system:
+        return f"{browser} on {system}"
+    program = re.match(r"[\w .-]{1,40}(?:/[\w.]{1,12})?", agent)
+    return program[0].strip() if program else ""
+
+
+def _of_request() -> Origin:
+    """Asked when an entry is added: most requests add none, and then nobody looks for the person."""
+    user = current_user
+    if not user.is_authenticated:
+        return Origin(None, "", address(), device())
+    return Origin(user.id, user.name, address(), device())

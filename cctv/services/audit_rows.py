@@ -1,0 +1,121 @@
+"""Reading the audit log: the newest entries first, by who, what, camera and time, as far as a person may see.
+
+Only reads; pages are cut by the number of the last entry, because the log grows at its top while one reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select
+
+from cctv.clock import from_ms
+from cctv.errors import NotAllowed
+from cctv.extensions import db
+from cctv.models import AuditEntry, Camera, User
+from cctv.services import access, matrix
+from cctv.services.access import Action, Scope
+
+# What an integrator needs to see of others: the machine, never who watched what.
+TECHNICAL = ("camera.", "settings.", "honeypot.", "audit.")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What is looked for. `since_ms` is within, `until_ms` is not."""
+
+    who: str = ""
+    actions: tuple[str, ...] = ()  # each an action or, with a dot at its end, the beginning of several
+    camera_id: int | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+def find_entries(
+    actor: User | None, filters: Filters, *, before_id: int | None = None, limit: int = 50
+) -> list[AuditEntry]:
+    """The newest entries older than `before_id`. No actor: the command line, which sees everything."""
+    query = _found(actor, filters).order_by(AuditEntry.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(AuditEntry.id < before_id)
+    return list(db.session.scalars(query))
+
+
+def count_news(actor: User, filters: Filters, *, after_id: int, most: int = 100) -> int:
+    """How many entries were added since `after_id`, counted up to `most`."""
+    newer = _found(actor, filters).where(AuditEntry.id > after_id).limit(most)
+    return db.session.scalar(select(func.count()).select_from(newer.subquery())) or 0
+
+
+def iterate(actor: User, filters: Filters, *, batch: int = 500) -> Iterator[AuditEntry]:
+    """All of them, the newest first, without holding more than `batch` in memory."""
+    before_id = None
+    while rows := find_entries(actor, filters, before_id=before_id, limit=batch):
+        yield from rows
+        before_id = rows[-1].id
+        db.session.rollback()
+        db.session.expunge_all()
+
+
+def camera_names(entries: list[AuditEntry]) -> dict[int, str]:
+    """The present names of the cameras that these entries speak of, deleted ones as well."""
+    ids = {entry.camera_id for entry in entries if entry.camera_id is not None}
+    return {
+        row.id: row.name
+        for row in db.session.execute(select(Camera.id, Camera.name).where(Camera.id.in_(ids)))
+    }
+
+
+def as_dict(entry: AuditEntry) -> dict[str, Any]:
+    """For machines."""
+    return {
+        "id": entry.id,
+        "at": from_ms(entry.at_ms).isoformat(timespec="milliseconds"),
+        "user_id": entry.user_id,
+        "user_name": entry.user_name,
+        "action": entry.action,
+        "target": entry.target,
+        "target_id": entry.target_id,
+        "camera_id": entry.camera_id,
+        "address": entry.address,
+        "device": entry.device,
+        "details": entry.details,
+        "hash": entry.hash,
+    }
+
+
+def _found(actor: User | None, filters: Filters) -> Select[tuple[AuditEntry]]:
+    query = select(AuditEntry).where(*_seen_by(actor))
+    if filters.who:
+        name = func.lower(AuditEntry.user_name).contains(filters.who.lower(), autoescape=True)
+        query = query.where(or_(name, AuditEntry.address == filters.who))
+    if filters.actions:
+        query = query.where(or_(*map(_is, filters.actions)))
+    if filters.camera_id is not None:
+        query = query.where(AuditEntry.camera_id == filters.camera_id)
+    if filters.since_ms is not None:
+        query = query.where(AuditEntry.at_ms >= filters.since_ms)
+    if filters.until_ms is not None:
+        query = query.where(AuditEntry.at_ms < filters.until_ms)
+    return query
+
+
+def _seen_by(actor: User | None) -> list[Any]:
+    """Everything, own and technical, or own: by role."""
+    if actor is None:
+        return []
+    if not access.may(actor, Action.AUDIT):
+        raise NotAllowed(matrix.refusal(Action.AUDIT))
+    extent = matrix.scope(actor.role, Action.AUDIT)
+    if extent == Scope.ALL:
+        return []
+    own = AuditEntry.user_id == actor.id
+    return [or_(own, *map(_is, TECHNICAL)) if extent == Scope.PART else own]
+
+
+def _is(action: str) -> Any:
+    if action.endswith("."):
+        return AuditEntry.action.startswith(action, autoescape=True)
+    return AuditEntry.action == action
