@@ -26,10 +26,11 @@ from cctv.capture.node import CaptureNode
 from cctv.capture.steward import Steward
 from cctv.errors import CctvError
 from cctv.services import captures
+from cctv.services.lease import LEASE_MS
 
 _log = logging.getLogger(__name__)
 
-_LEASE_S = 15  # a job of a worker that gave no sign for so long is given to another one
+_LEASE_S = LEASE_MS // 1000  # a job of a worker that gave no sign for so long is given to another one
 _BEAT_S = 7.0  # twice in a lease
 _STACK_BYTES = 256 * 1024  # of a thread that only waits
 

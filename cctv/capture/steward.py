@@ -285,7 +285,7 @@ class Steward(threading.Thread):
         gives none (suspended by hand, a loop that fails) must not cost footage.
         """
         assert self.node_id is not None
-        at_ms, is_offered = now_ms(), False
+        is_offered = False
         for row in rows.values():
             if row.is_on_demand or self.node.find(row.stream_id):
                 self._offered_at.pop(row.stream_id, None)
@@ -297,7 +297,7 @@ class Steward(threading.Thread):
             )
             if is_ours:
                 self._claim(row.stream_id)
-            elif row.is_free(at_ms, node_id=self.node_id):
+            elif row.is_free(node_id=self.node_id):
                 is_offered = is_offered or captures.dispatch() is not None
                 offered_at = self._offered_at.setdefault(row.stream_id, now)
                 if not is_offered or now - offered_at > _OFFERED_S:

@@ -15,11 +15,11 @@ from rq.utils import as_text
 from sqlalchemy import select
 
 from cctv import queue
-from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Stream
+from cctv.services import lease
+from cctv.services.lease import LEASE_MS
 from cctv.services.ownership import (
-    LEASE_MS,
     RESERVE_MS,
     Claim,
     Wanted,
@@ -92,8 +92,7 @@ def dispatch() -> int | None:
     None: the queue does not answer.
     Called by the periodic tick, after each change of a camera, and by workers that see a lapsed row.
     """
-    now = now_ms()
-    free = [row.stream_id for row in wanted_streams() if row.is_free(now) and not row.is_on_demand]
+    free = [row.stream_id for row in wanted_streams() if row.is_free() and not row.is_on_demand]
     db.session.commit()
     return _enqueue(free)
 
@@ -108,11 +107,13 @@ def start_on_demand(stream_id: int) -> bool:
     except (RedisError, OSError):
         return False
     row = db.session.execute(
-        select(Stream.owner_node_id, Stream.renewed_ms).where(Stream.id == stream_id)
+        select(Stream.owner_node_id, Stream.renewed_ms, lease.clock().label("asked_ms")).where(
+            Stream.id == stream_id
+        )
     ).one_or_none()
     if row is None:
         return False
-    if row.owner_node_id is None or row.renewed_ms < now_ms() - LEASE_MS:
+    if row.owner_node_id is None or row.renewed_ms < row.asked_ms - LEASE_MS:
         _enqueue([stream_id], at_front=True)
     return True
 

@@ -18,11 +18,10 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
 from cctv import causes, config, queue
-from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.media import tools
 from cctv.models import Node
-from cctv.services import cameras, nodes, settings, setup, status
+from cctv.services import cameras, lease, nodes, settings, setup, status
 from cctv.storage import disk
 
 _OLDEST_FFMPEG = (5, 1)
@@ -181,7 +180,7 @@ def _redis() -> Iterator[Finding]:
 
 
 def _workers() -> Iterator[Finding]:
-    since = now_ms() - nodes.DOWN_AFTER_MS
+    since = lease.now() - lease.LEASE_MS
     known = list(db.session.scalars(select(Node)))
     for node in known:
         if node.seen_ms > since:

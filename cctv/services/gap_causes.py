@@ -15,9 +15,9 @@ from sqlalchemy import or_, select
 from cctv.extensions import db
 from cctv.intervals import Interval
 from cctv.models import Camera, Node, Run, StateChange, Stream, StreamKind, StreamState
-from cctv.services import nodes
+from cctv.services import lease, nodes
+from cctv.services.lease import LEASE_MS
 
-OWNER_SILENT_AFTER_MS = 15_000  # DECISIONS 3
 # A worker that watches turns a stream without bytes frozen or offline long before; a longer hole in a stream
 # that is called live means that nobody watched.
 WATCHED_MS = 20_000
@@ -51,7 +51,7 @@ class _Piece:
 
 
 class _Context(NamedTuple):
-    """What is known about a camera's main stream now."""
+    """What is known about a camera's main stream now. Times by this machine's clock."""
 
     stream_id: int
     camera_id: int
@@ -59,7 +59,7 @@ class _Context(NamedTuple):
     is_enabled: bool
     renewed_ms: int
     owner_key: str | None
-    owner_seen_ms: int | None
+    owner_seen_ms: int
 
 
 def causes_of(holes: Mapping[int, list[Interval]], *, at_ms: int) -> dict[int, list[ExplainedGap]]:
@@ -101,12 +101,24 @@ def _contexts(camera_ids: Iterable[int]) -> list[_Context]:
             Stream.renewed_ms,
             Node.key,
             Node.seen_ms,
+            lease.clock().label("asked_ms"),
         )
         .join(Camera, Camera.id == Stream.camera_id)
         .outerjoin(Node, Node.id == Stream.owner_node_id)
         .where(Stream.camera_id.in_(list(camera_ids)), Stream.kind == StreamKind.MAIN)
     )
-    return [_Context(*row) for row in db.session.execute(query)]
+    return [
+        _Context(
+            stream_id=row.id,
+            camera_id=row.camera_id,
+            switched_by=row.switched_by,
+            is_enabled=row.is_enabled,
+            renewed_ms=lease.own_ms(row.renewed_ms, row.asked_ms),
+            owner_key=row.key,
+            owner_seen_ms=lease.own_ms(row.seen_ms or 0, row.asked_ms),
+        )
+        for row in db.session.execute(query)
+    ]
 
 
 def _states(stream_ids: list[int], start_ms: int, end_ms: int) -> dict[int, list[StateChange]]:
@@ -162,9 +174,9 @@ def _from_state(change: StateChange, start: int, end: int, context: _Context, bo
 
 def _silent_from(context: _Context, at_ms: int) -> int | None:
     """Since when nobody has owned the stream that should be captured, or None while somebody does."""
-    if not context.is_enabled or context.renewed_ms >= at_ms - OWNER_SILENT_AFTER_MS:
+    if not context.is_enabled or context.renewed_ms >= at_ms - LEASE_MS:
         return None
-    if context.renewed_ms == 0 and nodes.is_capturing(at_ms):
+    if context.renewed_ms == 0 and nodes.is_capturing():
         return None  # new: a worker is about to take it
     return context.renewed_ms
 
@@ -172,7 +184,7 @@ def _silent_from(context: _Context, at_ms: int) -> int | None:
 def _absence_now(context: _Context, at_ms: int) -> str:
     """Somebody asks, so this machine is up; another machine that is silent counts as down."""
     is_here = context.owner_key is None or context.owner_key == nodes.key()
-    is_seen = (context.owner_seen_ms or 0) >= at_ms - OWNER_SILENT_AFTER_MS
+    is_seen = context.owner_seen_ms >= at_ms - LEASE_MS
     return "worker_down" if is_here or is_seen else "host_down"
 
 

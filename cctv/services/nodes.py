@@ -1,6 +1,6 @@
 """This machine as a row: its key in DATA_DIR, its sign of life and its storage.
 
-A node that was not seen for DOWN_AFTER_MS is down.
+A node that gave no sign for LEASE_MS is down.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from cctv import config
-from cctv.clock import now_ms
 from cctv.errors import NotFound
 from cctv.extensions import begin_writing, db
 from cctv.models import Node
+from cctv.services import lease
 from cctv.storage import disk
-
-DOWN_AFTER_MS = 15_000
 
 
 def key() -> str:
@@ -68,9 +66,9 @@ def this_node() -> Node:
     return db.session.scalars(select(Node).where(Node.key == key())).one()
 
 
-def is_capturing(at_ms: int | None = None) -> bool:
-    """Whether any node's capture worker gave a sign of life lately."""
-    since = (at_ms or now_ms()) - DOWN_AFTER_MS
+def is_capturing(asked_ms: int | None = None) -> bool:
+    """Whether any node's capture worker gave a sign of life lately; `asked_ms` by the lease's clock."""
+    since = (lease.now() if asked_ms is None else asked_ms) - lease.LEASE_MS
     return db.session.scalar(select(Node.id).where(Node.seen_ms > since).limit(1)) is not None
 
 

@@ -1,6 +1,7 @@
 """Who owns a stream: won by compare-and-set, renewed, lapsed, handed over (DECISIONS 3).
 
-One row says it, and a fence that only ever rises; a queue is never asked.
+One row says it, and a fence that only ever rises; a queue is never asked. Every lease is measured by the
+database's clock (lease.py), never by that of a worker.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from sqlalchemy import or_, select, update
 from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
 from cctv.models import Camera, Node, StateChange, Stream, StreamKind, StreamState
+from cctv.services import lease
+from cctv.services.lease import LEASE_MS
 from cctv.services.stream_states import end_open_changes
 
-LEASE_MS = 15_000  # a row is free this long after its last renewal
 RESERVE_MS = 30_000  # how long a planned hand-over keeps a row for its node
 
 
@@ -33,13 +35,14 @@ class Wanted(NamedTuple):
     fence: int
     renewed_ms: int
     reserved_until_ms: int
+    asked_ms: int  # the database's time of this answer
 
-    def is_free(self, at_ms: int, *, node_id: int | None = None) -> bool:
+    def is_free(self, *, node_id: int | None = None) -> bool:
         """Whether a worker of `node_id` may claim it without knowing whether its owner lives."""
         if self.owner_node_id is None:
             return True
-        is_lapsed = self.renewed_ms < at_ms - LEASE_MS
-        is_reserved = self.reserved_until_ms > at_ms and self.owner_node_id != node_id
+        is_lapsed = self.renewed_ms < self.asked_ms - LEASE_MS
+        is_reserved = self.reserved_until_ms > self.asked_ms and self.owner_node_id != node_id
         return is_lapsed and not is_reserved
 
 
@@ -71,6 +74,7 @@ def wanted_streams(node_id: int | None = None) -> list[Wanted]:
             Stream.fence,
             Stream.renewed_ms,
             Stream.reserved_until_ms,
+            lease.clock(),
         )
         .join(Camera, Camera.id == Stream.camera_id)
         .where(
@@ -96,16 +100,18 @@ def claim(
 
     `is_alive` tells whether a worker of this node ("<pid>:<start time>") lives: a dead one's rows are free
     at once; without it only the lease counts. Winning raises the fence, which ends every older owner.
+    `at_ms` stands for all clocks, in tests.
     """
-    now = at_ms or now_ms()
     begin_writing()
     row = db.session.execute(
-        select(Stream, Camera).join(Camera, Camera.id == Stream.camera_id).where(Stream.id == stream_id)
+        select(Stream, Camera, lease.clock().label("asked_ms"))
+        .join(Camera, Camera.id == Stream.camera_id)
+        .where(Stream.id == stream_id)
     ).one_or_none()
     if row is None or not row.Camera.is_enabled or row.Camera.deleted_at is not None:
         db.session.rollback()
         return None
-    stream = row.Stream
+    stream, now = row.Stream, at_ms or row.asked_ms
     if stream.owner_node_id == node_id and stream.owner_worker == worker:
         won = Claim(stream.id, stream.fence, stream.run_ordinal, stream.run_key)
         db.session.rollback()
@@ -129,7 +135,7 @@ def claim(
         db.session.rollback()
         return None
     if stream.owner_node_id is not None and stream.renewed_ms < now - LEASE_MS:
-        _explain_silence(stream, now)
+        _explain_silence(stream, now, at_ms or now_ms())
     won = Claim(stream.id, stream.fence + 1, stream.run_ordinal, stream.run_key)
     db.session.commit()
     return won
@@ -149,16 +155,17 @@ def _may_claim(
     return stream.owner_node_id == node_id or stream.reserved_until_ms <= now
 
 
-def _explain_silence(stream: Stream, now: int) -> None:
+def _explain_silence(stream: Stream, asked_ms: int, now: int) -> None:
     """Nobody told what happened since the last sign of life: the history must not go on saying live."""
-    end_open_changes(stream.id, stream.renewed_ms)
+    silent_from = lease.own_ms(stream.renewed_ms, asked_ms, at_ms=now)
+    end_open_changes(stream.id, silent_from)
     db.session.add(
         StateChange(
             stream_id=stream.id,
             state=StreamState.OFFLINE,
             cause="worker_down",
             detail=None,
-            started_ms=stream.renewed_ms,
+            started_ms=silent_from,
             ended_ms=now,
         )
     )
@@ -187,7 +194,7 @@ def renew(
 
     Returns the streams of `held` (id -> fence) that are lost. `storage` are columns of Node.
     """
-    now = at_ms or now_ms()
+    now = at_ms or lease.clock()
     begin_writing()
     mine = (Stream.owner_node_id == node_id, Stream.owner_worker == worker)
     without_reading = {"synchronize_session": False}
@@ -216,11 +223,11 @@ def release(stream_ids: Iterable[int] | None, *, node_id: int, worker: str) -> N
 
 def reserve(stream_ids: Iterable[int] | None, *, node_id: int, worker: str) -> None:
     """A planned hand-over: the captures go on, and for RESERVE_MS only this node may claim their rows."""
-    now = now_ms()
+    now = lease.clock()
     _hand(stream_ids, node_id, worker, reserved_until_ms=now + RESERVE_MS, renewed_ms=now)
 
 
-def _hand(stream_ids: Iterable[int] | None, node_id: int, worker: str, **values: int | None) -> None:
+def _hand(stream_ids: Iterable[int] | None, node_id: int, worker: str, **values: Any) -> None:
     begin_writing()
     statement = update(Stream).where(Stream.owner_node_id == node_id, Stream.owner_worker == worker)
     if stream_ids is not None:

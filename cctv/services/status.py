@@ -13,9 +13,9 @@ from cctv import causes
 from cctv.clock import now_ms, to_ms
 from cctv.extensions import db
 from cctv.models import Camera, Node, Recording, RecordingKind, RecordingMode, Stream, StreamState
-from cctv.services import nodes
+from cctv.services import lease, nodes
+from cctv.services.lease import LEASE_MS
 
-OWNER_SILENT_AFTER_MS = 15_000
 TAKEN_UP_WITHIN_MS = 20_000  # a camera that was just added or turned on is connecting, not unknown
 
 # Shape and word of each state (UX: status is shape + word + colour).
@@ -68,10 +68,11 @@ def of_cameras(cameras: list[Camera]) -> dict[int, CameraStatus]:
     """Status by camera id; one query for all manual recordings, whatever the number of cameras."""
     now = now_ms()
     manual = _running_manual_recordings([camera.id for camera in cameras], now)
-    is_any_silent = any(camera.main.renewed_ms < now - OWNER_SILENT_AFTER_MS for camera in cameras)
-    is_capturing = not is_any_silent or nodes.is_capturing(now)  # asked once, whatever the number of cameras
+    asked = lease.now()
+    is_any_silent = any(camera.main.renewed_ms < asked - LEASE_MS for camera in cameras)
+    is_capturing = not is_any_silent or nodes.is_capturing(asked)  # asked once for all cameras
     return {
-        camera.id: _status(camera, manual.get(camera.id), now, is_capturing=is_capturing)
+        camera.id: _status(camera, manual.get(camera.id), now, asked=asked, is_capturing=is_capturing)
         for camera in cameras
     }
 
@@ -86,9 +87,11 @@ def storage_troubles() -> list[Node]:
     return list(db.session.scalars(select(Node).where(Node.storage_state != "ok")))
 
 
-def _status(camera: Camera, manual: Recording | None, now: int, *, is_capturing: bool) -> CameraStatus:
+def _status(
+    camera: Camera, manual: Recording | None, now: int, *, asked: int, is_capturing: bool
+) -> CameraStatus:
     stream = camera.main
-    state, cause, since = _state(camera, stream, now, is_capturing=is_capturing)
+    state, cause, since = _state(camera, stream, now, asked=asked, is_capturing=is_capturing)
     headline, body = _reason(camera, cause)
     is_recording = state == "live" and (
         camera.recording_mode == RecordingMode.CONTINUOUS or manual is not None
@@ -109,16 +112,19 @@ def _status(camera: Camera, manual: Recording | None, now: int, *, is_capturing:
     )
 
 
-def _state(camera: Camera, stream: Stream, now: int, *, is_capturing: bool) -> tuple[str, str | None, int]:
+def _state(
+    camera: Camera, stream: Stream, now: int, *, asked: int, is_capturing: bool
+) -> tuple[str, str | None, int]:
     if not camera.is_enabled:
         since = to_ms(camera.switched_at) if camera.switched_at else stream.state_since_ms
         return "off", None, since
-    is_silent = stream.renewed_ms < now - OWNER_SILENT_AFTER_MS
+    is_silent = stream.renewed_ms < asked - LEASE_MS
     switched_ms = to_ms(camera.switched_at or camera.created_at)
     if is_silent and is_capturing and switched_ms > now - TAKEN_UP_WITHIN_MS:
         return "connecting", "starting", switched_ms
     if is_silent and (stream.state != StreamState.CONNECTING or not is_capturing):
-        return "unknown", "worker_down", max(stream.renewed_ms, stream.state_since_ms)
+        seen_ms = lease.own_ms(stream.renewed_ms, asked, at_ms=now)
+        return "unknown", "worker_down", max(seen_ms, stream.state_since_ms)
     return stream.state, stream.cause, stream.state_since_ms
 
 

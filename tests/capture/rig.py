@@ -72,10 +72,12 @@ class Rig:
         self.redis: RedisServer  # set when it is the rig's own
         self.postgres: PostgresServer
 
-    def start(self) -> ProductProcess:
+    def start(self, *, clock_ahead_s: float = 0.0) -> ProductProcess:
         """Start a capture worker (another one, when one runs)."""
         argv = [sys.executable, "-m", "tests.capture.program", json.dumps(self._patience)]
-        self.worker = ProductProcess("capture", [*argv, str(SEGMENT_SECONDS)], self.config)
+        self.worker = ProductProcess(
+            "capture", [*argv, str(SEGMENT_SECONDS), str(clock_ahead_s)], self.config
+        )
         return self.worker
 
     def close(self) -> None:

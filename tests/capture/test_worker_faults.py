@@ -15,6 +15,9 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from sqlalchemy import select
+
+from cctv.models import Node
 from tests.cameras import steps_of
 from tests.capture.rig import Cam, Rig
 from tests.waiting import wait_until
@@ -132,6 +135,42 @@ def test_another_node_takes_over_after_the_lease_and_the_old_one_lets_go(rig: Ri
         assert ("offline", "worker_down") in rig.history(cam)
     finally:
         other.close()
+
+
+def test_a_node_whose_clock_is_wrong_takes_over_when_the_lease_ends_and_not_before(
+    postgres_rig: Rig, tmp_path: Path
+) -> None:
+    rig = postgres_rig
+    worker = rig.start()
+    cam = rig.add("t1", 330)
+    rig.wait_live(cam)
+    before = rig.stream(cam)
+    others = []
+    for name, ahead_s in (("ahead", 600.0), ("behind", -600.0)):
+        folder = tmp_path / name
+        folder.mkdir()
+        others.append(Rig(replace(rig.config, data_dir=folder, media_dir=folder / "media"), rig.farm))
+        others[-1].start(clock_ahead_s=ahead_s)
+    ahead, behind = others
+    try:
+        wait_until(lambda: len(nodes_of(rig)) == 3, 15, "the other workers' first sign of life")
+        time.sleep(3)  # six looks of each
+        assert rig.stream(cam).fence == before.fence
+        ahead.close()  # the one that must take over thinks that the lease still runs for ten minutes
+        worker.kill()
+        killed_at = time.monotonic()
+        wait_until(lambda: rig.stream(cam).fence > before.fence, 25, "the takeover")
+        assert 10 < time.monotonic() - killed_at < 20
+        wait_until(lambda: behind.captures(), 10, "its capture")
+    finally:
+        for other in others:
+            other.close()
+
+
+def nodes_of(rig: Rig) -> list[int]:
+    """The signs of life of all nodes that gave any."""
+    with rig.rows() as session:
+        return [seen_ms for seen_ms in session.scalars(select(Node.seen_ms)) if seen_ms]
 
 
 def test_captures_do_not_need_redis(rig: Rig) -> None:
