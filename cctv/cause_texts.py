@@ -242,6 +242,13 @@ TEXTS: tuple[tuple[str, str, str, str, str, str | None, bool], ...] = (
         "camera offline - it sends damaged data",
         None, True
     ),
+    (
+        "nostart", "offline",
+        "The camera takes the call, but no video starts",
+        "It may be starting up, or something else answers on this port. Diagnose looks at it step by step.",
+        "camera offline - no video starts",
+        "url", True
+    ),
     # Storage.
     (
         "disk_full", "storage",

@@ -35,8 +35,12 @@ _SIGNS = (
     ("analysis", r"Could not find codec parameters|unspecified size|dimensions not set"),
     ("reset", r"Connection reset by peer|Broken pipe"),
     ("stall", r"Connection timed out|Operation timed out"),
-    ("damaged", r"Invalid data found when processing input|Server returned 4XX|Server returned 5XX"),
+    (
+        "damaged",
+        r"Invalid data found when processing input|Server returned [45]XX|End of file|Input/output error",
+    ),
 )
+_BEFORE_A_PICTURE = {"stall": "silent", "damaged": "nostart"}
 _CAUSES = tuple((code, re.compile(pattern)) for code, pattern in _SIGNS)
 _PLACE = re.compile(r"Connection to t(?:cp|ls)://\[?([^\s\]/?]+)\]?:(\d{1,5})\b")
 _TIME_TROUBLE = re.compile(r"Non-monotonous DTS|non monotonically increasing dts")
@@ -88,12 +92,12 @@ def classify(text: str, *, had_pictures: bool = False) -> str:
 
     `had_pictures`: the capture ran before it ended. An empty log then means that the camera closed the
     connection, which ffmpeg does not mention (exit code 0). Without pictures and without a sign it is
-    `unknown`; a silent camera and a web server both say only "Invalid data found", told as `damaged`: the
-    staged check tells them apart.
+    `unknown`. "Invalid data found" is damage only where there was data: a camera that hangs up while it
+    starts and a web server get the same words, told as `nostart`; the staged check tells them apart.
     """
     for code, pattern in _CAUSES:
         if pattern.search(text):
-            return "silent" if code == "stall" and not had_pictures else code
+            return code if had_pictures else _BEFORE_A_PICTURE.get(code, code)
     return "ended" if had_pictures else "unknown"
 
 

@@ -24,7 +24,7 @@ ICONS = {
     "connecting": "loader-2",
     "frozen": "alert-triangle",
     "offline": "circle-x",
-    "refused": "lock-exclamation",
+    "refused": "circle-x",
     "storage": "database-x",
     "off": "player-pause",
     "unknown": "question-mark",
@@ -34,7 +34,7 @@ WORDS = {
     "connecting": "Connecting",
     "frozen": "Frozen",
     "offline": "Offline",
-    "refused": "Password refused",
+    "refused": "Refused",
     "storage": "Not recording",
     "off": "Off",
     "unknown": "Unknown",
@@ -62,6 +62,11 @@ class CameraStatus:
     def is_trouble(self) -> bool:
         """Whether somebody should look at it."""
         return self.state in {"frozen", "offline", "refused", "storage", "unknown"}
+
+    @property
+    def wants_password(self) -> bool:
+        """Whether it is the login that was refused; a refusal may be of the path or the format as well."""
+        return _wants_password(self.state, self.cause)
 
 
 def of_cameras(cameras: list[Camera]) -> dict[int, CameraStatus]:
@@ -99,8 +104,8 @@ def _status(
     return CameraStatus(
         camera_id=camera.id,
         state=state,
-        word=WORDS[state],
-        icon=ICONS[state],
+        word="Password refused" if _wants_password(state, cause) else WORDS[state],
+        icon="lock-exclamation" if _wants_password(state, cause) else ICONS[state],
         since_ms=since,
         cause=cause,
         headline=_off_sentence(camera) if state == "off" else headline,
@@ -110,6 +115,10 @@ def _status(
         manual_until_ms=manual.planned_end_ms if manual else None,
         is_demo=camera.is_demo,
     )
+
+
+def _wants_password(state: str, cause: str | None) -> bool:
+    return state == "refused" and causes.get(cause).field == "password"
 
 
 def _state(

@@ -72,6 +72,7 @@ class TestThePage:
                 "auth",
                 ("Password refused", "the camera refused the user admin", "Enter the password"),
             ),
+            ("refused", "path", (">Refused<", "this stream path does not exist", "Diagnose")),
             ("frozen", "stall", ("Frozen 1 min",)),
             ("off", None, ("Off", "Turned off")),
             ("connecting", "starting", ("Connecting",)),
@@ -84,6 +85,7 @@ class TestThePage:
         body = signed_in.get("/wall", headers=HTML).text
         for word in words:
             assert word in body
+        assert ("Enter the password" in body) == (cause == "auth")
         assert f'data-server="{state}"' in body
 
     def test_without_cameras_it_says_the_next_step(self, signed_in: FlaskClient) -> None:

@@ -212,7 +212,7 @@ def test_a_login_that_never_worked_is_tried_once(shared_rig: Rig, scene: Scene) 
         ("busy", "refused", "busy"),
         ("404", "refused", "path"),
         ("closed port", "offline", "refused"),
-        ("http", "offline", "damaged"),
+        ("http", "offline", "nostart"),
         ("silent", "offline", "silent"),
     ],
 )

@@ -26,7 +26,7 @@ CASES = {
     "format": "[mp4 @ 0x5] Could not find tag for codec wmv3 in stream #0, codec not currently "
     "supported in container",
     "novideo": "Stream map '0:v:0' matches no streams.",
-    "damaged": "rtsp://127.0.0.1/x: Invalid data found when processing input",
+    "nostart": "rtsp://127.0.0.1/x: Invalid data found when processing input",
     "analysis": "[rtsp @ 0x5] Could not find codec parameters for stream 0 (Video: h264, none): "
     "unspecified size",
     "silent": "rtsp://127.0.0.1/x: Connection timed out",
@@ -44,6 +44,12 @@ def test_silence_after_pictures_means_that_the_camera_hung_up() -> None:
     assert stderr.classify("") == "unknown"
     assert stderr.classify("x: Connection timed out", had_pictures=True) == "stall"
     assert stderr.classify("x: Connection reset by peer", had_pictures=True) == "reset"
+
+
+def test_data_is_called_damaged_only_where_there_was_some() -> None:
+    for words in ("x: Invalid data found when processing input", "x: Input/output error"):
+        assert stderr.classify(words, had_pictures=True) == "damaged"
+        assert stderr.classify(words) == "nostart"
 
 
 def test_missing_parameter_sets_ask_for_full_analysis() -> None:
