@@ -15,7 +15,7 @@ from cctv.blueprints.auth import local_path
 from cctv.clock import now_ms
 from cctv.errors import Conflict
 from cctv.models import Camera, Recording
-from cctv.services import access, cameras, recordings, snapshots
+from cctv.services import access, cameras, recordings, snapshots, status
 from cctv.services.access import Action
 
 blueprint = Blueprint("camera_actions", __name__, url_prefix="/cameras/<int:camera_id>")
@@ -66,8 +66,14 @@ def snapshot(camera_id: int) -> ResponseReturnValue:
     camera = _camera(camera_id, Action.SNAPSHOT)
     taken_ms = snapshots.newest(camera.id).taken_ms
     href = url_for("stills.still", camera_id=camera.id, t=taken_ms, size="full", download=1)
+    actions = [{"label": "Download", "href": href}]
+    if status.of_camera(camera).is_recording and access.may(current_user, Action.PLAYBACK, camera.id):
+        actions.append({"label": "Open in playback", "href": f"/playback?cams={camera.id}&t={taken_ms}&z=1h"})
     return _answer(
-        camera, f"Snapshot of {camera.name} at {clock(taken_ms)}.", [{"label": "Download", "href": href}]
+        camera,
+        f"Snapshot of {camera.name} at {clock(taken_ms)}.",
+        actions,
+        picture=url_for("stills.still", camera_id=camera.id, t=taken_ms),
     )
 
 
@@ -116,11 +122,11 @@ def _replay(camera: Camera, recording: Recording) -> dict[str, str]:
     return {"label": "Replay", "href": f"/playback?cams={camera.id}&t={recording.started_ms}&z=1h"}
 
 
-def _answer(camera: Camera, text: str, actions: list[dict[str, str]]) -> Response:
+def _answer(camera: Camera, text: str, actions: list[dict[str, str]], *, picture: str = "") -> Response:
     """A toast and a nudge for HTMX; for a browser back to where the button was."""
     if not _htmx.is_htmx():
         back = request.form.get("next")
         location = local_path(back) if back else url_for("cameras.show", camera_id=camera.id)
-        return _htmx.toast(_htmx.redirect(location), "ok", text, actions=actions)
+        return _htmx.toast(_htmx.redirect(location), "ok", text, actions=actions, picture=picture)
     response = _htmx.trigger(_htmx.no_content(), "cameras-changed")
-    return _htmx.toast(response, "ok", text, actions=actions)
+    return _htmx.toast(response, "ok", text, actions=actions, picture=picture)

@@ -10,6 +10,7 @@ import re
 from flask import Blueprint, Response, request
 from flask_login import current_user, login_required
 
+from cctv.blueprints._words import clock
 from cctv.clock import from_ms, now_ms
 from cctv.errors import Invalid
 from cctv.services import access, cameras, settings, snapshots
@@ -19,6 +20,7 @@ from cctv.services.snapshots import PREVIEW_WIDTH, TILE_WIDTH, NoPicture, Pictur
 blueprint = Blueprint("stills", __name__, url_prefix="/cameras/<int:camera_id>")
 
 _SETTLED_MS = 90_000  # by then a file has its row: the picture at that moment will not change
+_JUST_TAKEN_MS = 60_000
 _FOR_A_DAY = "private, max-age=86400, immutable"
 
 
@@ -42,14 +44,24 @@ def still(camera_id: int) -> Response:
     at_ms = request.args.get("t", type=int)
     if at_ms is None:
         raise Invalid({"t": "Give a time in milliseconds."})
-    access.authorise(current_user, camera_id, Action.PLAYBACK)
-    if _is_full():
-        access.authorise(current_user, camera_id, Action.SNAPSHOT)
+    _authorise_moment(camera_id, at_ms)
     picture = snapshots.at(camera_id, at_ms, width=None if _is_full() else PREVIEW_WIDTH)
     if request.args.get("download"):
         return _as_file(_jpeg(picture, "private, no-store"), camera_id, at_ms)
     is_settled = at_ms < now_ms() - _SETTLED_MS
     return _jpeg(picture, _FOR_A_DAY if is_settled else "private, no-store")
+
+
+def _authorise_moment(camera_id: int, at_ms: int) -> None:
+    """Full size is for who may take snapshots; of the past only for who may play back. What somebody has just
+    taken is theirs to see and to keep."""
+    is_just_taken = at_ms > now_ms() - _JUST_TAKEN_MS
+    may_take = access.may(current_user, Action.SNAPSHOT, camera_id)
+    access.authorise(
+        current_user, camera_id, Action.SNAPSHOT if is_just_taken and may_take else Action.PLAYBACK
+    )
+    if _is_full():
+        access.authorise(current_user, camera_id, Action.SNAPSHOT)
 
 
 def _as_file(response: Response, camera_id: int, at_ms: int) -> Response:
@@ -70,4 +82,6 @@ def _jpeg(picture: Picture, caching: str) -> Response:
     response = Response(picture.jpeg, mimetype="image/jpeg", headers={"Cache-Control": caching})
     response.last_modified = from_ms(picture.taken_ms)
     response.headers["X-Taken-Ms"] = str(picture.taken_ms)
+    # What a page can know of an <img>: performance.getEntriesByName(src)[0].serverTiming
+    response.headers["Server-Timing"] = f'taken;desc="{clock(picture.taken_ms)}"'
     return response

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,13 +12,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from cctv.clock import now_ms
 from cctv.demo import barcode
 from cctv.demo.profiles import PROFILES
 from cctv.extensions import db
-from cctv.models import Stream, User
+from cctv.models import CameraGrant, Role, Stream, User
 from cctv.services import snapshots
+from tests.blueprints.camera_rows import HTMX, add_person
 from tests.cameras import CameraFarm
 from tests.captured import GrowingCapture, add_camera
+from tests.fixtures.application import sign_in
 from tests.waiting import wait_until
 
 
@@ -101,6 +106,37 @@ def test_no_camera_and_no_footage_are_not_found(signed_in: FlaskClient, app: Fla
         assert (answer.status_code, answer.data) == (204, b""), "the camera is there, its picture not yet"
     assert signed_in.get(f"/cameras/{camera_id}/still.jpg?t=1700000000000").status_code == 404
     assert signed_in.get(f"/cameras/{camera_id}/still.jpg?t=x").status_code == 422
+
+
+def test_a_snapshot_is_shown_small_offered_as_a_file_and_leads_to_its_moment(
+    signed_in: FlaskClient, capture: GrowingCapture, app: Flask
+) -> None:
+    with app.app_context():
+        stream = db.session.scalars(db.select(Stream)).one()
+        stream.run_key, stream.state, stream.renewed_ms = capture.key, "live", now_ms() + 60_000
+        db.session.commit()
+    press = f"/cameras/{capture.camera_id}/snapshot"
+    said = json.loads(signed_in.post(press, headers=HTMX).headers["HX-Trigger"])["toast"]
+    assert [action["label"] for action in said["actions"]] == ["Download", "Open in playback"]
+    assert f"/playback?cams={capture.camera_id}&t=" in said["actions"][1]["href"]
+    for address, width in ((said["picture"], 192), (said["actions"][0]["href"], 320)):
+        answer = signed_in.get(address)
+        assert answer.status_code == 200
+        assert number_of(answer.data, width, width * 3 // 4) is not None
+        assert re.fullmatch(r'taken;desc="\d\d:\d\d:\d\d"', answer.headers["Server-Timing"])
+    guard = add_person(app, Role.VISITOR)
+    with app.app_context():
+        for action in ("live", "snapshot"):
+            db.session.add(CameraGrant(user_id=guard.id, camera_id=capture.camera_id, action=action))
+        db.session.commit()
+    visitor = sign_in(app, guard)
+    said = json.loads(visitor.post(press, headers=HTMX).headers["HX-Trigger"])["toast"]
+    assert [action["label"] for action in said["actions"]] == ["Download"]
+    assert (
+        visitor.get(said["actions"][0]["href"]).status_code == visitor.get(said["picture"]).status_code == 200
+    )
+    long_ago = now_ms() - 3_600_000
+    assert visitor.get(f"/cameras/{capture.camera_id}/still.jpg?t={long_ago}").status_code == 403
 
 
 def test_hostile_bytes_are_decoded_in_confinement() -> None:

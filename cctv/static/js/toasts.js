@@ -7,11 +7,12 @@ const MOST = 3;
 const SECONDS = 6;
 const SECONDS_WITH_ACTION = 8;
 
-// { level: ok|info|warn|bad, text, actions: [{ label, href } | { label, post } | { label, run }] }
-export function toast({ level = "info", text, href, label, actions = [] }) {
+// { level: ok|info|warn|bad, text, picture: its address, actions: [{ label, href } | { label, post } | { label, run }] }
+export function toast({ level = "info", text, href, label, picture, actions = [] }) {
   const all = href ? [...actions, { label: label || "Open", href }] : actions;
   const body = element("div", { class: "note-toast-text" }, text);
   const box = element("div", { class: `note-toast note-${level}`, "data-toast": level }, icon(STATE_ICONS[level] || "info-circle"), body);
+  if (picture) body.before(element("img", { class: "note-toast-picture", src: picture, alt: "" }));
   if (all.length) body.append(element("div", { class: "actions" }, ...all.map((action) => actionButton(action, box))));
   document.getElementById(level === "bad" ? "alerts" : "toasts").append(box);
   dress(box);
