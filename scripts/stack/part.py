@@ -58,7 +58,11 @@ class Part:
         """Start the process in a session of its own, so that Ctrl-C reaches only the supervisor.
 
         setpriv asks the kernel for the orphan's signal (prctl PR_SET_PDEATHSIG) and becomes the program.
+
+        Raises:
+            OSError: no memory, process or descriptor is left for it, or its log cannot be opened.
         """
+        self._started_at = time.monotonic()  # also of a start that fails: it died young
         setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
         log = open_log(self.log)
         try:
@@ -73,7 +77,6 @@ class Part:
         finally:
             os.close(log)
         self.start_at = None
-        self._started_at = time.monotonic()
 
     def take_exit(self) -> int | None:
         """The exit code of a process that ended since the last call, else None."""
@@ -86,7 +89,7 @@ class Part:
         return code
 
     def plan_restart(self) -> float:
-        """Set when to start again after a death; returns the seconds until then."""
+        """Set when to start again after a death or a start that failed; returns the seconds until then."""
         now = time.monotonic()
         if now - self._started_at >= _HEALTHY_AFTER_SECONDS:
             self.deaths_in_a_row = 0
@@ -103,11 +106,18 @@ class Part:
         if self.is_running and self.process is not None:
             self.process.terminate()
 
-    def kill(self) -> None:
-        """End it and what it left in its process group."""
+    def kill(self, *, patience_seconds: float = 2.0) -> bool:
+        """End it and what it left in its process group; False when it is still there after that time.
+
+        Even KILL waits while a process waits for a disk that does not answer.
+        """
         if self.is_running and self.process is not None:
             self._kill_group()
-            self.process.wait(timeout=2)
+            try:
+                self.process.wait(timeout=patience_seconds)
+            except subprocess.TimeoutExpired:
+                return False
+        return True
 
     def _kill_group(self) -> None:
         if self.process is not None:

@@ -19,6 +19,8 @@ from scripts.stack.part import Part, Plan, in_words
 # Together under the 15 s after which a stop has failed.
 _STOP_SECONDS = 9.0
 _STOP_BASE_SECONDS = 3.0
+# After KILL: looked at again, each time for longer.
+_KILL_SECONDS = (0.2, 0.5, 1.0)
 _ROTATE_EVERY_SECONDS = 10.0
 # A part that keeps dying is told of at first and then once in so many deaths.
 _TOLD_DEATHS = 5
@@ -61,7 +63,7 @@ class Supervisor:
             if plan.start_after_seconds:
                 part.start_at = time.monotonic() + plan.start_after_seconds
             else:
-                part.start()
+                self._begin(part)
 
     def run(self, on_tick: Callable[[], float | None]) -> None:
         """Watch until a stop is asked; `on_tick` returns in how many seconds it wants to be called again."""
@@ -89,17 +91,24 @@ class Supervisor:
                 wait = part.plan_restart()
                 self._tell_death(part, code, wait)
             if part.start_at is not None and part.start_at <= time.monotonic():
-                part.start()
+                self._begin(part)
+
+    def _begin(self, part: Part) -> None:
+        """Start it; a machine that has no room for it now may have some later, and the other parts go on."""
+        try:
+            part.start()
+        except OSError as error:
+            self._tell(part, f"could not be started ({error.strerror or error})", part.plan_restart())
 
     def _tell_death(self, part: Part, code: int, wait: float) -> None:
+        self._tell(part, f"ended ({in_words(code)}{_again(part)})", wait, last=logs.last_line(part.log))
+
+    def _tell(self, part: Part, what: str, wait: float, *, last: str = "") -> None:
         deaths = part.deaths_in_a_row
         if deaths > _TOLD_DEATHS and deaths % _TOLD_EVERY:
             return
         when = f"in {wait:g} s" if wait else "at once"
-        again = f", {deaths} times in a row" if deaths > 1 else ""
-        last = logs.last_line(part.log)
-        why = f"{in_words(code)}{again}"
-        self._say(f"{part.plan.name} ended ({why}); starting it again {when}. {last}".rstrip())
+        self._say(f"{part.plan.name} {what}; starting it again {when}. {last}".rstrip())
 
     def _rotate_logs(self) -> None:
         for path in self.log_dir.glob("*.log"):
@@ -129,4 +138,15 @@ class Supervisor:
         for part in parts:
             if part.is_running:
                 self._say(f"{part.plan.name} did not stop in {patience_seconds:g} s and was killed.")
-            part.kill()
+        self._kill(parts)
+
+    def _kill(self, parts: list[Part]) -> None:
+        for patience_seconds in _KILL_SECONDS:
+            each = patience_seconds / max(1, len(parts))  # they die at the same time
+            parts = [part for part in parts if not part.kill(patience_seconds=each)]
+        for part in parts:
+            self._say(f"{part.plan.name} does not end even when killed: does a disk not answer? It is left.")
+
+
+def _again(part: Part) -> str:
+    return f", {part.deaths_in_a_row} times in a row" if part.deaths_in_a_row > 1 else ""

@@ -104,6 +104,49 @@ def test_it_says_in_one_line_what_ended_and_why(supervisor: Supervisor) -> None:
     assert lines[1].startswith("broken ended (exit code 1, 2 times in a row); starting it again in 0.5 s.")
 
 
+def test_a_part_that_cannot_be_started_is_told_of_and_tried_again_while_the_others_go_on(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    logs_folder = tmp_path / "logs"
+    logs_folder.mkdir()
+    (logs_folder / "blocked.log").mkdir()  # its log cannot be opened: as on a disk that takes nothing
+    supervisor.start([Plan("well", FOREVER), Plan("blocked", FOREVER)])
+    well, blocked = supervisor.parts
+    lines: list[str] = supervisor.lines  # type: ignore[attr-defined]
+    assert lines == ["blocked could not be started (Is a directory); starting it again at once."]
+    began = time.monotonic()
+
+    def tick() -> float:
+        if len(lines) == 3 and (logs_folder / "blocked.log").is_dir():
+            (logs_folder / "blocked.log").rmdir()
+        if blocked.is_running or time.monotonic() - began > 10:
+            supervisor._ask_to_stop()
+        return 0.05
+
+    supervisor.run(tick)
+    assert blocked.is_running
+    assert well.is_running
+    assert lines[2] == "blocked could not be started (Is a directory); starting it again in 1 s."
+    assert 1.5 <= time.monotonic() - began < 10
+
+
+def test_a_part_that_not_even_kill_ends_is_told_of_and_does_not_hold_the_stop(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor.start([Plan("hung", FOREVER), Plan("other", FOREVER)])
+    hung, other = supervisor.parts
+    # What a process in uninterruptible sleep does with signals: nothing, for now.
+    monkeypatch.setattr(hung, "_kill_group", lambda: None)
+    began = time.monotonic()
+    supervisor._kill(supervisor.parts)
+    assert time.monotonic() - began < 4
+    assert not other.is_running
+    lines: list[str] = supervisor.lines  # type: ignore[attr-defined]
+    assert lines == ["hung does not end even when killed: does a disk not answer? It is left."]
+    monkeypatch.undo()
+    assert hung.kill()
+
+
 def test_an_exit_is_told_in_words() -> None:
     assert [in_words(3), in_words(-signal.SIGKILL), in_words(-99)] == [
         "exit code 3",
