@@ -12,6 +12,7 @@ from flask import Response
 
 from cctv import causes
 from cctv.blueprints import _htmx
+from cctv.blueprints._rights import rights
 from cctv.models import Camera, Probe
 from cctv.services import cameras, probes
 
@@ -63,8 +64,14 @@ def answer(probe: Probe) -> Response:
         may_try_paths=probe.state == "failed" and probes.may_try_paths(probe.cause, probe.result),
         is_tries="tried" in probe.result,
         has_picture=picture.exists(),
-        has_clip=picture.with_suffix(".mp4").exists(),
+        has_clip=picture.with_suffix(".mp4").exists() and _may_watch(probe.camera),
+        rights=rights(),
     )
+
+
+def _may_watch(camera: Camera | None) -> bool:
+    """A Developer gets a test picture; moving ones only of the cameras that were granted."""
+    return camera is None or rights().of(camera).watch
 
 
 def refusal(sentence: str, camera: Camera | None, *, field: str = "url") -> Response:

@@ -1,6 +1,6 @@
-"""What the pages with live pictures share: signed addresses, what the person may press, how many are live.
+"""What the pages with live pictures share: signed addresses, macros, and how many cameras are live.
 
-Shapes for templates; the rights themselves are decided by services/access.py.
+Shapes for templates; what a person may press is in _rights.py.
 """
 
 from __future__ import annotations
@@ -27,18 +27,6 @@ _TROUBLE_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rights:
-    """Which controls exist for this person. What one may not use is not rendered."""
-
-    play_back: bool
-    snapshot: bool
-    record: bool
-    edit: bool
-    diagnose: bool
-    delete: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
     """How many of the cameras are live, and what to say about the others."""
 
@@ -53,18 +41,6 @@ class Summary:
         if not self.total:
             return "All turned off" if self.off else ""
         return f"{self.live} of {self.total} live"
-
-
-def rights(user: User) -> Rights:
-    """The controls of one person."""
-    return Rights(
-        play_back=access.may(user, Action.PLAYBACK),
-        snapshot=access.may(user, Action.SNAPSHOT),
-        record=access.may(user, Action.RECORD),
-        edit=access.may(user, Action.CAMERA_EDIT),
-        diagnose=access.may(user, Action.CAMERA_DIAGNOSE),
-        delete=access.may(user, Action.CAMERA_DELETE),
-    )
 
 
 def base(user: User, camera: Camera) -> str:

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from cctv.blueprints import _htmx
+from cctv.blueprints._rights import rights
 from cctv.blueprints._words import clock, duration, minute
 from cctv.blueprints.auth import local_path
 from cctv.clock import now_ms
@@ -42,7 +43,7 @@ def record_extend(camera_id: int) -> ResponseReturnValue:
         raise Conflict("This recording has ended. Start a new one.")
     recording = recordings.extend(running, _LONGEST_SECONDS)
     until = f" It stops at {minute(recording.planned_end_ms)}." if recording.planned_end_ms else ""
-    return _answer(camera, f"{camera.name} records on.{until}", [_stop(camera), _replay(camera, recording)])
+    return _answer(camera, f"{camera.name} records on.{until}", [_stop(camera), *_replay(camera, recording)])
 
 
 @blueprint.post("/record/stop")
@@ -56,7 +57,7 @@ def record_stop(camera_id: int) -> ResponseReturnValue:
     return _answer(
         camera,
         f"Kept {kept} of {camera.name}, from {clock(recording.started_ms)}.",
-        [_replay(camera, recording)],
+        _replay(camera, recording),
     )
 
 
@@ -67,7 +68,7 @@ def snapshot(camera_id: int) -> ResponseReturnValue:
     taken_ms = snapshots.newest(camera.id).taken_ms
     href = url_for("stills.still", camera_id=camera.id, t=taken_ms, size="full", download=1)
     actions = [{"label": "Download", "href": href}]
-    if status.of_camera(camera).is_recording and access.may(current_user, Action.PLAYBACK, camera.id):
+    if status.of_camera(camera).is_recording and rights().of(camera).play_back:
         actions.append({"label": "Open in playback", "href": f"/playback?cams={camera.id}&t={taken_ms}&z=1h"})
     return _answer(
         camera,
@@ -106,7 +107,7 @@ def _camera(camera_id: int, action: Action) -> Camera:
 def _recording_toast(camera: Camera, recording: Recording) -> Response:
     before = max(0, round((now_ms() - recording.started_ms) / 1000))
     text = f"Recording {camera.name} from {clock(recording.started_ms)} ({before} s before you pressed)."
-    actions = [_stop(camera), _replay(camera, recording)]
+    actions = [_stop(camera), *_replay(camera, recording)]
     if recording.planned_end_ms:
         text += f" Stops at {minute(recording.planned_end_ms)}."
         more = url_for("camera_actions.record_extend", camera_id=camera.id)
@@ -118,15 +119,17 @@ def _stop(camera: Camera) -> dict[str, str]:
     return {"label": "Stop", "post": url_for("camera_actions.record_stop", camera_id=camera.id)}
 
 
-def _replay(camera: Camera, recording: Recording) -> dict[str, str]:
-    return {"label": "Replay", "href": f"/playback?cams={camera.id}&t={recording.started_ms}&z=1h"}
+def _replay(camera: Camera, recording: Recording) -> list[dict[str, str]]:
+    if not rights().of(camera).play_back:
+        return []
+    return [{"label": "Replay", "href": f"/playback?cams={camera.id}&t={recording.started_ms}&z=1h"}]
 
 
 def _answer(camera: Camera, text: str, actions: list[dict[str, str]], *, picture: str = "") -> Response:
     """A toast and a nudge for HTMX; for a browser back to where the button was."""
     if not _htmx.is_htmx():
         back = request.form.get("next")
-        location = local_path(back) if back else url_for("cameras.show", camera_id=camera.id)
+        location = local_path(back) if back else rights().of(camera).home or url_for("wall.index")
         return _htmx.toast(_htmx.redirect(location), "ok", text, actions=actions, picture=picture)
     response = _htmx.trigger(_htmx.no_content(), "cameras-changed")
     return _htmx.toast(response, "ok", text, actions=actions, picture=picture)

@@ -5,6 +5,9 @@ Shape and lengths only; whether an address may be used is said by services/camer
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any, Self
+
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, IntegerField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
@@ -34,8 +37,8 @@ class _WholeNumber(IntegerField):
             raise ValueError(_NOT_A_NUMBER) from None
 
 
-class CameraEditor(FlaskForm):
-    """Everything about a camera that a person types."""
+class TechnicsEditor(FlaskForm):
+    """How a camera is reached: what a Developer may change of it."""
 
     url = StringField("Address or link", [Length(max=500)])
     make = SelectField(
@@ -45,50 +48,35 @@ class CameraEditor(FlaskForm):
     )
     username = StringField("User name", [Length(max=128)])
     password = PasswordField("Password", [Length(max=256)])
-    name = StringField("Name", [Length(max=200)])
-    number = _WholeNumber("Number on the wall", [Optional()])
     sub_url = StringField("Small stream (optional)", [Length(max=500)])
-    recording_mode = SelectField(
-        "Record", choices=[SelectChoice(mode.value, words) for mode, words in _MODES.items()]
-    )
-    pre_roll_seconds = _WholeNumber("Seconds kept before a press on Record", [Optional()])
     keep_anyway = BooleanField("Keep the new address or login without a check")
     probe = HiddenField()
     version = HiddenField()
 
     @classmethod
-    def blank(cls) -> CameraEditor:
-        """For a new camera."""
-        return cls(recording_mode=RecordingMode.CONTINUOUS.value, pre_roll_seconds=10)
+    def of(cls, camera: Camera) -> Self:
+        """As it is stored; the password never."""
+        return cls(**cls._stored(camera))
 
     @classmethod
-    def of(cls, camera: Camera) -> CameraEditor:
-        """As it is stored; the password never."""
+    def _stored(cls, camera: Camera) -> dict[str, Any]:
         sub = camera.stream("sub")
-        return cls(
-            url=camera.main.url,
-            username=camera.username,
-            name=camera.name,
-            number=camera.number,
-            sub_url=sub.url if sub else "",
-            recording_mode=camera.recording_mode,
-            pre_roll_seconds=camera.pre_roll_seconds,
-            version=camera.version,
-        )
+        return {
+            "url": camera.main.url,
+            "username": camera.username,
+            "sub_url": sub.url if sub else "",
+            "version": camera.version,
+        }
 
-    def typed(self, *, keeps_password: bool) -> cameras.CameraForm:
-        """For the service. With `keeps_password` an empty field means: the stored one."""
+    def changed(self, camera: Camera) -> cameras.CameraForm:
+        """For the service: the camera with what was typed; an empty password means the stored one."""
         main, sub = self.addresses()
-        password = self.password.data or ""
-        return cameras.CameraForm(
-            name=self.name.data or "",
+        return replace(
+            cameras.stored_form(camera),
             url=main,
             username=self.username.data or "",
-            password=None if keeps_password and not password else password,
+            password=self.password.data or None,
             sub_url=sub,
-            recording_mode=self.recording_mode.data,
-            pre_roll_seconds=10 if self.pre_roll_seconds.data is None else self.pre_roll_seconds.data,
-            number=self.number.data,
         )
 
     def forget_passwords(self) -> None:
@@ -110,3 +98,51 @@ class CameraEditor(FlaskForm):
             return main, sub
         typed = main.rstrip("/")
         return typed + make.main, sub or (typed + make.sub if make.sub else "")
+
+
+class CameraEditor(TechnicsEditor):
+    """Everything about a camera that a person types."""
+
+    name = StringField("Name", [Length(max=200)])
+    number = _WholeNumber("Number on the wall", [Optional()])
+    recording_mode = SelectField(
+        "Record", choices=[SelectChoice(mode.value, words) for mode, words in _MODES.items()]
+    )
+    pre_roll_seconds = _WholeNumber("Seconds kept before a press on Record", [Optional()])
+
+    @classmethod
+    def blank(cls) -> CameraEditor:
+        """For a new camera."""
+        return cls(recording_mode=RecordingMode.CONTINUOUS.value, pre_roll_seconds=10)
+
+    @classmethod
+    def _stored(cls, camera: Camera) -> dict[str, Any]:
+        return super()._stored(camera) | {
+            "name": camera.name,
+            "number": camera.number,
+            "recording_mode": camera.recording_mode,
+            "pre_roll_seconds": camera.pre_roll_seconds,
+        }
+
+    def typed(self) -> cameras.CameraForm:
+        """For the service, of a new camera."""
+        main, sub = self.addresses()
+        return cameras.CameraForm(
+            url=main,
+            username=self.username.data or "",
+            password=self.password.data or "",
+            sub_url=sub,
+            **self._about(),
+        )
+
+    def changed(self, camera: Camera) -> cameras.CameraForm:
+        """For the service: everything is as typed, except a password that was left out."""
+        return replace(super().changed(camera), **self._about())
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "name": self.name.data or "",
+            "recording_mode": self.recording_mode.data,
+            "pre_roll_seconds": 10 if self.pre_roll_seconds.data is None else self.pre_roll_seconds.data,
+            "number": self.number.data,
+        }

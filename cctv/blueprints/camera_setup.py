@@ -11,8 +11,9 @@ from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from cctv.blueprints import _forms, _htmx, _live
-from cctv.blueprints.camera_forms import CameraEditor
+from cctv.blueprints import _forms, _htmx
+from cctv.blueprints._rights import rights
+from cctv.blueprints.camera_forms import CameraEditor, TechnicsEditor
 from cctv.errors import Invalid
 from cctv.media.makes import MAKES
 from cctv.models import Camera
@@ -36,7 +37,7 @@ def create() -> ResponseReturnValue:
     form = CameraEditor()
     if not form.validate():
         return _refused(form, None)
-    typed = form.typed(keeps_password=False)
+    typed = form.typed()
     try:
         camera = cameras.create_camera(typed, current_user)
     except Invalid as error:
@@ -56,22 +57,24 @@ def add_demo() -> ResponseReturnValue:
 @blueprint.get("/<int:camera_id>/edit")
 def edit(camera_id: int) -> ResponseReturnValue:
     """The form with what is stored."""
-    camera = _camera(camera_id, Action.CAMERA_EDIT)
-    return _page(_with_found_path(CameraEditor.of(camera)), camera)
+    camera = _camera(camera_id, Action.CAMERA_TECHNICS)
+    return _page(_with_found_path(_editor(camera).of(camera)), camera)
 
 
 @blueprint.post("/<int:camera_id>/edit")
 def update(camera_id: int) -> ResponseReturnValue:
     """Save a changed camera; a new address or login must have passed a check, or be kept on purpose."""
-    camera = _camera(camera_id, Action.CAMERA_EDIT)
-    form = CameraEditor()
+    camera = _camera(camera_id, Action.CAMERA_TECHNICS)
+    form = _editor(camera)()
     if not form.validate():
         return _refused(form, camera)
-    typed = form.typed(keeps_password=True)
+    typed = form.changed(camera)
     try:
         if not form.keep_anyway.data:
             probes.demand_check(camera, typed, probe_id=_number(form.probe.data), user=current_user)
-        cameras.update_camera(camera.id, typed, current_user, version=_number(form.version.data))
+        cameras.update_camera(
+            camera.id, typed, current_user, version=_number(form.version.data) or camera.version
+        )
     except Invalid as error:
         return _refused(form, camera, error.errors)
     return _saved(camera, f"{camera.name} is saved.")
@@ -96,22 +99,27 @@ def _camera(camera_id: int, action: Action) -> Camera:
     return camera
 
 
+def _editor(camera: Camera) -> type[TechnicsEditor]:
+    """The form of this person: with the name and what is recorded only for who may change those."""
+    return CameraEditor if rights().of(camera).edit else TechnicsEditor
+
+
 def _number(text: str | None) -> int | None:
     return int(text) if text and text.isdigit() else None
 
 
 def _saved(camera: Camera, text: str, twin: Camera | None = None) -> Response:
     """To the page of the camera; with a word about another one that has the same address."""
-    response = _htmx.redirect(url_for("cameras.show", camera_id=camera.id))
+    response = _htmx.redirect(rights().of(camera).home or url_for("cameras.index"))
     if twin is None:
         return _htmx.toast(response, "ok", text)
-    open_it = {"label": "Open it", "href": url_for("cameras.show", camera_id=twin.id)}
+    open_it = {"label": "Open it", "href": rights().of(twin).home or ""}
     return _htmx.toast(
         response, "warn", f"{text} Its address is already here as {twin.name}.", actions=[open_it]
     )
 
 
-def _with_found_path(form: CameraEditor) -> CameraEditor:
+def _with_found_path(form: TechnicsEditor) -> TechnicsEditor:
     """With the address that the tries of usual paths found, for a browser without JavaScript."""
     probe_id = request.args.get("found", type=int)
     if probe_id is not None:
@@ -121,7 +129,9 @@ def _with_found_path(form: CameraEditor) -> CameraEditor:
     return form
 
 
-def _page(form: CameraEditor, camera: Camera | None = None, *, delete_problem: str | None = None) -> Response:
+def _page(
+    form: TechnicsEditor, camera: Camera | None = None, *, delete_problem: str | None = None
+) -> Response:
     return _htmx.render(
         "cameras/form.html",
         status=422 if delete_problem else 200,
@@ -131,7 +141,7 @@ def _page(form: CameraEditor, camera: Camera | None = None, *, delete_problem: s
     )
 
 
-def _refused(form: CameraEditor, camera: Camera | None, errors: dict[str, str] | None = None) -> Response:
+def _refused(form: TechnicsEditor, camera: Camera | None, errors: dict[str, str] | None = None) -> Response:
     """422: the page again for a browser, only the messages for HTMX, so that no typed field can be lost."""
     _forms.add_errors(form, errors or {})
     form.forget_passwords()
@@ -143,6 +153,8 @@ def _around(camera: Camera | None) -> dict[str, Any]:
     return {
         "camera": camera,
         "makes": MAKES,
-        "rights": _live.rights(current_user),
+        "rights": rights(),
+        "has_all": camera is None or rights().of(camera).edit,
+        "back": (camera and rights().of(camera).home) or url_for("cameras.index"),
         "has_demo": any(known.is_demo for known in cameras.list_cameras()),
     }

@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from cctv.blueprints import _htmx, _live
+from cctv.blueprints._rights import rights
 from cctv.blueprints._words import duration, minute
 from cctv.clock import now_ms
 from cctv.errors import Invalid
@@ -57,7 +58,7 @@ def index() -> ResponseReturnValue:
         filters=FILTERS,
         state=_state(),
         search=request.args.get("q", ""),
-        rights=_live.rights(current_user),
+        rights=rights(),
         may_add=access.may(current_user, Action.CAMERA_ADD),
         version=_version(shown),
         summary=_live.summary(one.status for one in watched),
@@ -80,7 +81,7 @@ def show_states() -> ResponseReturnValue:
             render_template(
                 "cameras/states.html",
                 watched=shown,
-                rights=_live.rights(current_user),
+                rights=rights(),
                 version=version,
                 summary=_live.summary(one.status for one in watched),
             )
@@ -99,7 +100,7 @@ def edit_name(camera_id: int) -> ResponseReturnValue:
 def show_name(camera_id: int) -> ResponseReturnValue:
     """The name as text again (Esc)."""
     camera = _camera(camera_id, Action.CAMERA_LIST)
-    return _htmx.render("cameras/_name.html", camera=camera, rights=_live.rights(current_user))
+    return _htmx.render("cameras/_name.html", camera=camera, rights=rights())
 
 
 @blueprint.post("/<int:camera_id>/name")
@@ -115,7 +116,7 @@ def rename(camera_id: int) -> ResponseReturnValue:
         )
     if not _htmx.is_htmx():
         return _htmx.redirect(url_for("cameras.index"))
-    return _htmx.render("cameras/_name.html", camera=camera, rights=_live.rights(current_user))
+    return _htmx.render("cameras/_name.html", camera=camera, rights=rights())
 
 
 @blueprint.get("/<int:camera_id>")
@@ -129,11 +130,11 @@ def show(camera_id: int) -> ResponseReturnValue:
         camera=camera,
         shown=one.status,
         base=_live.base(current_user, camera),
-        rights=_live.rights(current_user),
+        rights=rights(),
         qualities=_qualities(camera),
         quality=_quality(camera),
         version=_version([one]),
-        spans=_hour(camera) if access.may(current_user, Action.PLAYBACK) else None,
+        spans=_hour(camera) if rights().of(camera).play_back else None,
         hour=_window(),
         neighbours=_neighbours(camera),
         summary=_live.summary([one.status]),
@@ -155,7 +156,7 @@ def show_status(camera_id: int) -> ResponseReturnValue:
                 one=one,
                 camera=camera,
                 shown=one.status,
-                rights=_live.rights(current_user),
+                rights=rights(),
                 version=version,
                 summary=_live.summary([one.status]),
             )

@@ -13,6 +13,7 @@ from flask_login import current_user
 
 from cctv import causes
 from cctv.blueprints import _check, _htmx, _live
+from cctv.blueprints._rights import rights
 from cctv.blueprints._words import day, duration, moment
 from cctv.blueprints.cameras import Span
 from cctv.models import Camera
@@ -69,7 +70,7 @@ def _facts(camera: Camera, past: History) -> dict[str, Any]:
         "past": past,
         "short": lambda code: causes.get(code).short,
         "troubles": [spell for spell in reversed(past.spells) if spell.state not in ("live", "off")][:10],
-        "rights": _live.rights(current_user),
+        "rights": rights(),
         "summary": _live.summary([one.status]),
     }
 

@@ -15,8 +15,9 @@ from flask import Flask, Request, current_app, request, url_for
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
+from cctv.blueprints._rights import rights
 from cctv.extensions import db
-from cctv.services import access, settings
+from cctv.services import settings
 from cctv.services.access import Action
 
 THEMES = {"dark": "Dark", "light": "Light", "auto": "Auto"}
@@ -82,7 +83,14 @@ class Frame:
         if not current_user.is_authenticated:
             return []
         there = _paths(current_app._get_current_object())  # type: ignore[attr-defined]
-        return [e for e in ENTRIES if e.path in there and access.may(current_user, e.action)]
+        mine = rights()
+        # The wall is where a Visitor starts, also before anything is shared with them.
+        return [
+            entry
+            for entry in ENTRIES
+            if entry.path in there
+            and (mine.may(entry.action) or (entry.path == "/wall" and not mine.may(Action.OVERVIEW)))
+        ]
 
     @property
     def phone_entries(self) -> list[Entry]:

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from cctv.blueprints import _htmx, _live
+from cctv.blueprints._rights import rights
 from cctv.clock import now_ms
 from cctv.services import access, overview, status
 from cctv.services.access import Action
@@ -75,17 +76,18 @@ def _needs(watched: list[Watched]) -> dict[str, Any]:
         "summary": _live.summary(one.status for one in watched),
         "recording": sum(one.status.is_recording for one in watched),
         "disks": overview.storage(watched),
-        "rights": _live.rights(current_user),
+        "rights": rights(),
         "may_add": access.may(current_user, Action.CAMERA_ADD),
         "now": now_ms(),
     }
 
 
 def _strip(watched: list[Watched]) -> dict[str, Any]:
+    pictured = [one for one in watched if rights().of(one.camera).watch]
     return {
         "watched": watched,
-        "stills": watched[:_MOST_STILLS],
-        "has_pictures": access.may(current_user, Action.LIVE),
+        "pictured": pictured,
+        "stills": pictured[:_MOST_STILLS],
         "still_moment": now_ms() // 10_000,
     }
 
@@ -101,5 +103,5 @@ def _cards(watched: list[Watched]) -> dict[str, Any]:
         "first_steps": overview.first_steps(cameras, disks)
         if access.may(current_user, Action.SETTINGS)
         else [],
-        "may_play_back": access.may(current_user, Action.PLAYBACK),
+        "rights": rights(),
     }

@@ -14,7 +14,8 @@ from flask_login import current_user, login_required
 
 from cctv import clock
 from cctv.blueprints import _htmx
-from cctv.errors import NotAllowed, NotFound
+from cctv.blueprints._rights import rights
+from cctv.errors import NotFound
 from cctv.models import Camera, User
 from cctv.services import access, settings, timeline
 from cctv.services.access import Action
@@ -51,14 +52,10 @@ class Window:
 @login_required
 def show() -> Response:
     """The playback page at a moment: `cams`, `t`, `z`, `speed`."""
+    access.authorise(_user(), None, Action.PLAYBACK)
     cameras = access.visible_cameras(_user(), Action.PLAYBACK)
-    if not access.may(_user(), Action.PLAYBACK):
-        access.authorise(_user(), None, Action.PLAYBACK)
-    asked = _asked()
     chosen = _chosen(cameras)
-    lost = len(asked.keys() - {camera.id for camera in cameras})
-    if asked and lost == len(asked):
-        raise NotFound("This camera is not there any more, or not shared with you.")
+    lost = len(_asked().keys() - {camera.id for camera in cameras})
     now = clock.now_ms()
     at_ms = _moment(chosen, now)
     window = _window(at_ms, _zoom(chosen, at_ms))
@@ -70,6 +67,8 @@ def show() -> Response:
         lost=lost,
         most=_MOST_CAMERAS,
         tokens={camera.id: access.media_token(_user(), camera.id, Action.PLAYBACK) for camera in chosen},
+        rights=rights(),
+        may_save=any(rights().of(camera).snapshot for camera in chosen),
         at_ms=at_ms,
         now_ms=now,
         zone=settings.zone().key,
@@ -85,9 +84,8 @@ def show() -> Response:
 @login_required
 def lanes() -> Response:
     """The lanes of `cams` between `from` and `to`, redrawn on zoom, pan and by themselves today."""
+    access.authorise(_user(), None, Action.PLAYBACK)
     cameras = _chosen(access.visible_cameras(_user(), Action.PLAYBACK))
-    if not cameras:
-        raise NotAllowed("You may not play back any of these cameras. Ask an Admin.")
     start = request.args.get("from", 0, type=int)
     end = request.args.get("to", 0, type=int)
     span = min(max(end - start, _SHORTEST_MS), _LONGEST_MS)
@@ -118,6 +116,7 @@ def seek() -> Response:
 @login_required
 def days() -> Response:
     """The days of `month` (YYYY-MM) on which any of `cams` has footage."""
+    access.authorise(_user(), None, Action.PLAYBACK)
     cameras = _chosen(access.visible_cameras(_user(), Action.PLAYBACK))
     found = timeline.days_with_recordings([camera.id for camera in cameras], request.args.get("month", ""))
     return jsonify(days=[day.isoformat() for day in found])
@@ -134,8 +133,11 @@ def _asked() -> dict[int, None]:
 
 
 def _chosen(cameras: list[Camera]) -> list[Camera]:
+    """The cameras that were asked for, else the first one. NotFound when none of them is there."""
     by_id = {camera.id: camera for camera in cameras}
     chosen = [by_id[camera_id] for camera_id in _asked() if camera_id in by_id]
+    if _asked() and not chosen:
+        raise NotFound("This camera is not there any more, or not shared with you.")
     return (chosen or cameras[:1])[:_MOST_CAMERAS]
 
 

@@ -14,7 +14,7 @@ from flask_login import current_user
 from cctv.blueprints import _check, _htmx
 from cctv.blueprints.camera_forms import CameraEditor
 from cctv.errors import Invalid, NotFound
-from cctv.models import Camera
+from cctv.models import Camera, Probe
 from cctv.services import access, probes, usual_paths
 from cctv.services.access import Action
 
@@ -43,20 +43,20 @@ def create() -> ResponseReturnValue:
 @blueprint.get("/<int:probe_id>")
 def show(probe_id: int) -> ResponseReturnValue:
     """The steps so far; the fragment asks again by itself until the check is over."""
-    return _check.answer(probes.get_probe(probe_id, current_user))
+    return _check.answer(_probe(probe_id))
 
 
 @blueprint.post("/<int:probe_id>/cancel")
 def cancel(probe_id: int) -> ResponseReturnValue:
     """The person left the page."""
-    probes.cancel(probes.get_probe(probe_id, current_user))
+    probes.cancel(_probe(probe_id))
     return _htmx.no_content()
 
 
 @blueprint.post("/<int:probe_id>/paths")
 def try_paths(probe_id: int) -> ResponseReturnValue:
     """Try the usual stream paths with the login of a check whose path was wrong."""
-    probe = probes.get_probe(probe_id, current_user)
+    probe = _probe(probe_id)
     _camera(probe.camera_id)
     tries = usual_paths.start(probe)
     if not _htmx.is_htmx():
@@ -67,18 +67,29 @@ def try_paths(probe_id: int) -> ResponseReturnValue:
 @blueprint.get("/<int:probe_id>/picture.jpg")
 def picture(probe_id: int) -> ResponseReturnValue:
     """The first full picture of the camera."""
-    return _file(probes.picture_path(probes.get_probe(probe_id, current_user).id), "image/jpeg")
+    return _file(probes.picture_path(_probe(probe_id).id), "image/jpeg")
 
 
 @blueprint.get("/<int:probe_id>/clip.mp4")
 def clip(probe_id: int) -> ResponseReturnValue:
-    """Three seconds that prove that the picture moves."""
-    path = probes.picture_path(probes.get_probe(probe_id, current_user).id).with_suffix(".mp4")
+    """Three seconds that prove that the picture moves: for who may watch the camera."""
+    probe = _probe(probe_id)
+    access.authorise(current_user, probe.camera_id, Action.LIVE)
+    path = probes.picture_path(probe.id).with_suffix(".mp4")
     return _file(path, "video/mp4")
 
 
 def _camera(camera_id: int | None) -> Camera | None:
-    return access.authorise(current_user, camera_id, Action.CAMERA_EDIT if camera_id else Action.CAMERA_ADD)
+    action = Action.CAMERA_ADD if camera_id is None else Action.CAMERA_TECHNICS
+    return access.authorise(current_user, camera_id, action)
+
+
+def _probe(probe_id: int) -> Probe:
+    """The person's own check, while they may still make one."""
+    probe = probes.get_probe(probe_id, current_user)
+    action = Action.CAMERA_ADD if probe.camera_id is None else Action.CAMERA_DIAGNOSE
+    access.authorise(current_user, probe.camera_id, action)
+    return probe
 
 
 def _file(path: Path, kind: str) -> Response:

@@ -5,14 +5,15 @@ Shows only what the person may see; the service decides which cameras those are.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from cctv.blueprints import _htmx
-from cctv.models import Camera, User
+from cctv.blueprints._rights import rights
+from cctv.models import Camera
 from cctv.services import access
 
 blueprint = Blueprint("search", __name__)
@@ -25,17 +26,18 @@ def show() -> ResponseReturnValue:
     """The dialog; while one types (`q`), only its list."""
     typed = request.args.get("q", "")
     block = "results" if "q" in request.args else "dialog"
-    found = _find(typed)
+    known = [camera for camera in access.known_cameras(current_user) if rights().of(camera).home]
+    found = _find(typed, known)
     context: dict[str, Any] = {"typed": typed, "found": found[:_MOST], "more": max(0, len(found) - _MOST)}
+    context |= {"has_any": bool(known), "rights": rights()}
     return _htmx.render("search.html", block, in_dialog=_htmx.is_htmx(), **context)
 
 
-def _find(typed: str) -> list[Camera]:
+def _find(typed: str, known: list[Camera]) -> list[Camera]:
     """Cameras whose name holds the words, or whose number it is."""
-    person = cast(User, current_user._get_current_object())
     words = typed.lower().split()
     return [
         camera
-        for camera in access.visible_cameras(person)
+        for camera in known
         if typed.strip() == str(camera.number) or all(word in camera.name.lower() for word in words)
     ]

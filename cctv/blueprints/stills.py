@@ -40,7 +40,10 @@ def snapshot(camera_id: int) -> Response:
 @blueprint.get("/still.jpg")
 @login_required
 def still(camera_id: int) -> Response:
-    """The picture at `t` (epoch milliseconds), small for the timeline; `size=full` in full size."""
+    """The picture at `t` (epoch milliseconds), small for the timeline; `size=full` in full size.
+
+    `key`: of a snapshot that was just taken, which opens its own moment.
+    """
     at_ms = request.args.get("t", type=int)
     if at_ms is None:
         raise Invalid({"t": "Give a time in milliseconds."})

@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from cctv.blueprints import _htmx, _live
+from cctv.blueprints._rights import rights
 from cctv.blueprints._words import duration
 from cctv.clock import now_ms
 from cctv.models import Camera
@@ -62,7 +63,7 @@ def index() -> ResponseReturnValue:
         qualities=QUALITIES,
         has_choice=any(camera.stream("sub") for camera in cameras),
         may_add=access.may(current_user, Action.CAMERA_ADD),
-        rights=_live.rights(current_user),
+        rights=rights(),
         version=_version(shown, statuses),
         summary=_live.summary(statuses.values()),
     )
@@ -83,7 +84,7 @@ def show_status() -> ResponseReturnValue:
         "wall/status.html",
         cameras=cameras,
         statuses=statuses,
-        rights=_live.rights(current_user),
+        rights=rights(),
         version=version,
         summary=_live.summary(statuses.values()),
     )

@@ -6,6 +6,7 @@ Deny by default; a camera that is not theirs does not exist for them.
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from threading import Lock
 
 from flask import current_app
@@ -22,9 +23,11 @@ from cctv.services.matrix import GRANTABLE, Action, Scope
 __all__ = [
     "TOKEN_SECONDS",
     "Action",
+    "Rights",
     "Scope",
     "authorise",
     "granted_actions",
+    "known_cameras",
     "may",
     "media_token",
     "open_media_token",
@@ -35,12 +38,63 @@ TOKEN_SECONDS = 12 * 3600  # the longest life of a stream address (DECISIONS 17)
 _RECHECK_SECONDS = 4.0  # a direct stream asks every second: it ends within 5 s
 
 
+class Rights:
+    """What one person may do to every camera, as of now: at most one query, however many are asked about."""
+
+    def __init__(self, user: User) -> None:
+        self._user = user
+
+    def may(self, action: Action, camera_id: int | None = None) -> bool:
+        """Whether the person may do this: to this camera, or to any when none is named."""
+        if self.extent(action) == Scope.NO:
+            return False
+        only = None if camera_id is None else self.limited_to(action)
+        return only is None or camera_id in only
+
+    def may_somewhere(self, action: Action) -> bool:
+        """Whether there is anything that the person may do this to; without a limit that is always so."""
+        only = self.limited_to(action)
+        return self.extent(action) != Scope.NO and (only is None or bool(only))
+
+    def knows(self, camera_id: int) -> bool:
+        """Whether the person may know that the camera exists."""
+        only = self.known
+        return only is None or camera_id in only
+
+    @cached_property
+    def known(self) -> frozenset[int] | None:
+        """The cameras that exist for the person; None: all. A Developer knows all, and may watch few."""
+        token = self._user.token_cameras
+        if Scope.ALL in (self._scope(Action.LIVE), self._scope(Action.CAMERA_LIST)):
+            return token
+        return frozenset(self._granted) if token is None else token & self._granted.keys()
+
+    def extent(self, action: Action) -> Scope:
+        """How far the person may go with this action: role, and token if there is one."""
+        user = self._user
+        if not user.is_enabled or (user.token_actions is not None and action not in user.token_actions):
+            return Scope.NO
+        return self._scope(action)
+
+    def limited_to(self, action: Action) -> frozenset[int] | None:
+        """The cameras that this action is limited to; None: it is not."""
+        token = self._user.token_cameras
+        if self._scope(action) != Scope.PART or action not in GRANTABLE:
+            return token
+        granted = frozenset(one for one, actions in self._granted.items() if action in actions)
+        return granted if token is None else granted & token
+
+    def _scope(self, action: Action) -> Scope:
+        return matrix.scope(self._user.role, action)
+
+    @cached_property
+    def _granted(self) -> dict[int, set[Action]]:
+        return granted_actions(self._user)
+
+
 def may(user: User, action: Action, camera_id: int | None = None) -> bool:
     """Whether the person may do this: to this camera, or to any when none is named."""
-    extent = _extent(user, action)
-    if extent != Scope.PART or action not in GRANTABLE or camera_id is None:
-        return extent != Scope.NO and _is_within_token(user, camera_id)
-    return camera_id in (_granted(user, action) or ())
+    return Rights(user).may(action, camera_id)
 
 
 def authorise(user: User, camera_id: int | None, action: Action) -> Camera | None:
@@ -50,72 +104,57 @@ def authorise(user: User, camera_id: int | None, action: Action) -> Camera | Non
         NotAllowed: the role, the grant or the token has no such right; the sentence says who has.
         NotFound: there is no such camera for this person.
     """
-    if _extent(user, action) == Scope.NO:
+    rights = Rights(user)
+    if rights.extent(action) == Scope.NO:
         raise NotAllowed(matrix.refusal(action))
     if camera_id is None:
         return None
     camera = db.session.get(Camera, camera_id)
-    if camera is None or camera.deleted_at is not None or not _is_known(user, camera_id):
+    if camera is None or camera.deleted_at is not None or not rights.knows(camera_id):
         raise NotFound("This camera does not exist (any more).")
-    if not may(user, action, camera_id):
+    if not rights.may(action, camera_id):
         raise NotAllowed(matrix.not_granted(action))
     return camera
 
 
 def visible_cameras(user: User, action: Action = Action.LIVE) -> list[Camera]:
     """The cameras that the person may do this to, by number."""
-    if _extent(user, action) == Scope.NO:
+    rights = Rights(user)
+    if rights.extent(action) == Scope.NO:
         return []
     query = db.select(Camera).where(Camera.deleted_at.is_(None)).order_by(Camera.number)
-    only = _granted(user, action)
+    only = rights.limited_to(action)
     if only is not None:
         query = query.where(Camera.id.in_(only))
     return list(db.session.scalars(query))
 
 
+def known_cameras(user: User) -> list[Camera]:
+    """The cameras that exist for the person, by number: more than what they may watch."""
+    query = db.select(Camera).where(Camera.deleted_at.is_(None)).order_by(Camera.number)
+    only = Rights(user).known
+    return list(db.session.scalars(query if only is None else query.where(Camera.id.in_(only))))
+
+
 def granted_actions(user: User) -> dict[int, set[Action]]:
     """Camera id -> what was granted to the person, by itself or through a group; two roles need none."""
-    alone = select(CameraGrant.camera_id, CameraGrant.action).where(CameraGrant.user_id == user.id)
+    is_there = Camera.deleted_at.is_(None)
+    alone = (
+        select(CameraGrant.camera_id, CameraGrant.action)
+        .join(Camera, Camera.id == CameraGrant.camera_id)
+        .where(CameraGrant.user_id == user.id, is_there)
+    )
     grouped = (
         select(group_members.c.camera_id, GroupGrant.action)
         .join(GroupGrant, GroupGrant.group_id == group_members.c.group_id)
-        .where(GroupGrant.user_id == user.id)
+        .join(Camera, Camera.id == group_members.c.camera_id)
+        .where(GroupGrant.user_id == user.id, is_there)
     )
     found: dict[int, set[Action]] = {}
     for camera_id, action in db.session.execute(alone.union(grouped)):
         if action in GRANTABLE:
             found.setdefault(camera_id, set()).add(Action(action))
     return found
-
-
-def _extent(user: User, action: Action) -> Scope:
-    if not user.is_enabled or (user.token_actions is not None and action not in user.token_actions):
-        return Scope.NO
-    return matrix.scope(user.role, action)
-
-
-def _is_within_token(user: User, camera_id: int | None) -> bool:
-    return user.token_cameras is None or camera_id is None or camera_id in user.token_cameras
-
-
-def _granted(user: User, action: Action) -> set[int] | None:
-    """The cameras that this action is limited to; None: it is not."""
-    only = None if user.token_cameras is None else set(user.token_cameras)
-    if _extent(user, action) == Scope.PART and action in GRANTABLE:
-        granted = {camera_id for camera_id, actions in granted_actions(user).items() if action in actions}
-        return granted if only is None else granted & only
-    return only
-
-
-def _is_known(user: User, camera_id: int) -> bool:
-    """Whether this person may know that the camera exists."""
-    if not _is_within_token(user, camera_id):
-        return False
-    if matrix.scope(user.role, Action.LIVE) == Scope.ALL:
-        return True
-    if matrix.scope(user.role, Action.CAMERA_LIST) == Scope.ALL:
-        return True  # a Developer sees every camera's technics, and only the granted ones' pictures
-    return camera_id in granted_actions(user)
 
 
 def media_token(user: User, camera_id: int, action: Action) -> str:

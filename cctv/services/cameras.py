@@ -63,6 +63,20 @@ def find_duplicate(url: str, *, except_id: int | None = None) -> Camera | None:
     return db.session.scalars(query).first()
 
 
+def stored_form(camera: Camera) -> CameraForm:
+    """A camera as the form that would save it unchanged; the password is the stored one."""
+    sub = camera.stream(StreamKind.SUB)
+    return CameraForm(
+        name=camera.name,
+        url=camera.main.url or "",
+        username=camera.username,
+        sub_url=(sub.url or "") if sub else "",
+        recording_mode=camera.recording_mode,
+        pre_roll_seconds=camera.pre_roll_seconds,
+        number=camera.number,
+    )
+
+
 def create_camera(form: CameraForm, user: User | None, *, is_demo: bool = False) -> Camera:
     """Add a camera; capture starts at once.
 

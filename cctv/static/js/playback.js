@@ -251,6 +251,8 @@ class Playback {
       other.tile.classList.toggle("is-main", other === player);
       other.tile.querySelector("[data-main]")?.setAttribute("aria-pressed", String(other === player));
     }
+    const save = this.root.querySelector('[data-do="snapshot"]');
+    if (save) save.hidden = !("snapshot" in player.tile.dataset);
     this.timeline.markMain(player.camera);
     this.setSound();
     if (this.isPlaying) this.seek(this.at, { play: true }); // it may have been without footage, or not begun
