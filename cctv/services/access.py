@@ -6,6 +6,7 @@ Deny by default; a camera that is not theirs does not exist for them.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
 
@@ -23,9 +24,11 @@ from cctv.services.matrix import GRANTABLE, Action, Scope
 __all__ = [
     "TOKEN_SECONDS",
     "Action",
+    "Opening",
     "Rights",
     "Scope",
     "authorise",
+    "explain",
     "granted_actions",
     "known_cameras",
     "may",
@@ -134,6 +137,41 @@ def known_cameras(user: User) -> list[Camera]:
     query = db.select(Camera).where(Camera.deleted_at.is_(None)).order_by(Camera.number)
     only = Rights(user).known
     return list(db.session.scalars(query if only is None else query.where(Camera.id.in_(only))))
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One line of what somebody can open: what, whether, and for which cameras."""
+
+    action: Action
+    words: str
+    is_open: bool
+    extent: str  # "Yes", "No", "All cameras", "2 of 8 cameras", "Visitors only"
+    cameras: tuple[str, ...] = ()  # the names when it is some of them
+
+
+def explain(user: User) -> list[Opening]:
+    """What this person can open, line by line of the matrix, the same as is asked in front of every page."""
+    rights = Rights(user)
+    names = {
+        camera.id: camera.name
+        for camera in db.session.scalars(
+            select(Camera).where(Camera.deleted_at.is_(None)).order_by(Camera.number)
+        )
+    }
+    return [_opening(rights, action, names) for action in matrix.WORDS]
+
+
+def _opening(rights: Rights, action: Action, names: dict[int, str]) -> Opening:
+    words, extent = matrix.WORDS[action], rights.extent(action)
+    if action not in GRANTABLE or extent == Scope.NO:
+        return Opening(action, words, extent != Scope.NO, matrix.extent_words(action, extent))
+    only = rights.limited_to(action)
+    if only is None:
+        return Opening(action, words, True, "All cameras")
+    some = tuple(name for camera_id, name in names.items() if camera_id in only)
+    said = f"{len(some)} of {len(names)} camera{'' if len(names) == 1 else 's'}" if some else "No camera yet"
+    return Opening(action, words, bool(some), said, some)
 
 
 def granted_actions(user: User) -> dict[int, set[Action]]:

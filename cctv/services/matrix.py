@@ -96,6 +96,49 @@ _TABLE: dict[Action, tuple[Scope, Scope, Scope, Scope]] = {
     Action.ADMIN: (_ALL, _ALL, _NO, _NO),
 }
 
+# What each action opens, as a person says it. The ones to a camera first.
+WORDS = {
+    Action.LIVE: "Watch live",
+    Action.PLAYBACK: "Play back recordings",
+    Action.SNAPSHOT: "Take snapshots",
+    Action.RECORD: "Record now",
+    Action.PTZ: "Move the camera",
+    Action.EXPORT: "Export clips",
+    Action.LOCK: "Lock and unlock footage",
+    Action.RECORDING_DELETE: "Delete recordings",
+    Action.CAMERA_LIST: "See the list of all cameras",
+    Action.CAMERA_ADD: "Add cameras",
+    Action.CAMERA_EDIT: "Rename cameras, turn them on and off, choose what is recorded",
+    Action.CAMERA_TECHNICS: "Change address and login of cameras",
+    Action.CAMERA_DIAGNOSE: "Diagnose cameras",
+    Action.CAMERA_DELETE: "Delete cameras",
+    Action.OVERVIEW: "See the overview",
+    Action.SCHEDULE_READ: "See schedules",
+    Action.SCHEDULE_EDIT: "Change schedules",
+    Action.USERS: "Invite and change people",
+    Action.AUDIT: "Read the audit log",
+    Action.HEALTH: "See the health of the system",
+    Action.LOGS: "Read technical logs",
+    Action.SETTINGS: "Change storage, retention and mail",
+    Action.SETTINGS_SECRET: "Change cloud secrets and networks",
+    Action.SETTINGS_TEST: "Press the test buttons of settings",
+    Action.MAIL_SEND: "Send mail to people",
+    Action.API_DOCS: "Read the documentation of the API",
+    Action.API_TOKENS: "Make tokens for programs",
+    Action.QUEUE: "Open the dashboard of the queues",
+    Action.HONEYPOT: "See who tried the trap",
+    Action.ADMIN: "Open the dashboard of administrators",
+}
+
+# How far, where it is neither everything nor nothing nor some cameras.
+_EXTENTS = {
+    (Action.USERS, Scope.PART): "Visitors only",
+    (Action.AUDIT, Scope.PART): "Own actions and technical entries",
+    (Action.AUDIT, Scope.OWN): "Own actions",
+    (Action.API_DOCS, Scope.OWN): "With a token of their own",
+    (Action.API_TOKENS, Scope.OWN): "Own tokens",
+}
+
 _VERBS = {
     Action.LIVE: "watch",
     Action.PLAYBACK: "play back",
@@ -110,6 +153,13 @@ def scope(role: str, action: Action) -> Scope:
     """How far this role may go; `Scope.NO` for a role that nobody knows."""
     row = _TABLE.get(action)
     return row[_ROLES.index(Role(role))] if row and role in _ROLES else Scope.NO
+
+
+def extent_words(action: Action, extent: Scope) -> str:
+    """Yes, No, or how far."""
+    if extent in (Scope.ALL, Scope.NO):
+        return "Yes" if extent == Scope.ALL else "No"
+    return _EXTENTS.get((action, extent), "In part")
 
 
 def refusal(action: Action) -> str:
