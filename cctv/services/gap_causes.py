@@ -1,12 +1,14 @@
 """Why there was no footage: read from the states of that time; their silence tells our own absence.
 
-Answers for holes that others found; writes nothing.
+Answers for holes that others found, thousands of a flapping camera as well; writes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +52,16 @@ class _Piece:
     detail: str = ""
 
 
+class _State(NamedTuple):
+    """What was told of a stream from then to then; `ended_ms` None: it goes on."""
+
+    started_ms: int
+    ended_ms: int | None
+    state: str
+    cause: str | None
+    detail: str | None
+
+
 class _Context(NamedTuple):
     """What is known about a camera's main stream now. Times by this machine's clock."""
 
@@ -58,7 +70,7 @@ class _Context(NamedTuple):
     switched_by: str | None
     is_enabled: bool
     renewed_ms: int
-    owner_key: str | None
+    is_here: bool  # nobody or this machine owns it
     owner_seen_ms: int
 
 
@@ -75,8 +87,8 @@ def causes_of(holes: Mapping[int, list[Interval]], *, at_ms: int) -> dict[int, l
     started_ms = booted_ms()
     divided = {
         camera_id: [
-            _divide(hole, states[contexts[camera_id].stream_id], contexts[camera_id], at_ms, started_ms)
-            for hole in group
+            _divide(hole, near, contexts[camera_id], at_ms, started_ms)
+            for hole, near in _with_states(group, states[contexts[camera_id].stream_id])
         ]
         for camera_id, group in asked.items()
         if camera_id in contexts
@@ -86,8 +98,9 @@ def causes_of(holes: Mapping[int, list[Interval]], *, at_ms: int) -> dict[int, l
     ]
     ended = _ended_causes(weak, end)
     for camera_id, group in divided.items():
+        endings = _Endings(ended.get(contexts[camera_id].stream_id, []))
         for pieces in group:
-            answer[camera_id] += _finish(pieces, ended.get(contexts[camera_id].stream_id, []))
+            answer[camera_id] += _finish(pieces, endings)
     return answer
 
 
@@ -107,6 +120,7 @@ def _contexts(camera_ids: Iterable[int]) -> list[_Context]:
         .outerjoin(Node, Node.id == Stream.owner_node_id)
         .where(Stream.camera_id.in_(list(camera_ids)), Stream.kind == StreamKind.MAIN)
     )
+    here = nodes.key()
     return [
         _Context(
             stream_id=row.id,
@@ -114,27 +128,42 @@ def _contexts(camera_ids: Iterable[int]) -> list[_Context]:
             switched_by=row.switched_by,
             is_enabled=row.is_enabled,
             renewed_ms=lease.own_ms(row.renewed_ms, row.asked_ms),
-            owner_key=row.key,
+            is_here=row.key in (None, here),
             owner_seen_ms=lease.own_ms(row.seen_ms or 0, row.asked_ms),
         )
         for row in db.session.execute(query)
     ]
 
 
-def _states(stream_ids: list[int], start_ms: int, end_ms: int) -> dict[int, list[StateChange]]:
-    found: dict[int, list[StateChange]] = {stream_id: [] for stream_id in stream_ids}
-    query = select(StateChange).where(
+def _states(stream_ids: list[int], start_ms: int, end_ms: int) -> dict[int, list[_State]]:
+    found: dict[int, list[_State]] = {stream_id: [] for stream_id in stream_ids}
+    told = StateChange.__table__.c  # plain columns: the mapper would cost more than all the rest
+    query = select(told.stream_id, told.started_ms, told.ended_ms, told.state, told.cause, told.detail).where(
         StateChange.stream_id.in_(stream_ids),
         StateChange.started_ms < end_ms,
         or_(StateChange.ended_ms.is_(None), StateChange.ended_ms > start_ms),
     )
-    for change in db.session.scalars(query.order_by(StateChange.started_ms)):
-        found[change.stream_id].append(change)
+    for stream_id, *values in db.session.execute(query.order_by(told.started_ms)).all():
+        found[stream_id].append(_State(*values))
     return found
 
 
+def _with_states(holes: list[Interval], states: list[_State]) -> Iterator[tuple[Interval, list[_State]]]:
+    """Each hole with the states that touch it, both in order of their beginnings: one pass over both."""
+    near: list[_State] = []
+    following = 0
+    for start, end in holes:
+        near = [state for state in near if state.ended_ms is None or state.ended_ms > start]
+        while following < len(states) and states[following].started_ms < end:
+            state = states[following]
+            if state.ended_ms is None or state.ended_ms > start:
+                near.append(state)
+            following += 1
+        yield (start, end), near
+
+
 def _divide(
-    hole: Interval, states: list[StateChange], context: _Context, at_ms: int, booted_ms: int
+    hole: Interval, states: list[_State], context: _Context, at_ms: int, booted_ms: int
 ) -> list[_Piece]:
     """The hole along the states of that time; what no state covers has no cause of its own."""
     start, end = hole
@@ -158,7 +187,7 @@ def _divide(
     return pieces
 
 
-def _from_state(change: StateChange, start: int, end: int, context: _Context, booted_ms: int) -> _Piece:
+def _from_state(change: _State, start: int, end: int, context: _Context, booted_ms: int) -> _Piece:
     if change.state == StreamState.OFF:
         return _Piece(start, end, change.cause or "disabled", change.detail or context.switched_by or "")
     if change.state == StreamState.LIVE:
@@ -183,15 +212,13 @@ def _silent_from(context: _Context, at_ms: int) -> int | None:
 
 def _absence_now(context: _Context, at_ms: int) -> str:
     """Somebody asks, so this machine is up; another machine that is silent counts as down."""
-    is_here = context.owner_key is None or context.owner_key == nodes.key()
     is_seen = context.owner_seen_ms >= at_ms - LEASE_MS
-    return "worker_down" if is_here or is_seen else "host_down"
+    return "worker_down" if context.is_here or is_seen else "host_down"
 
 
 def _absence(start: int, end: int, context: _Context, booted_ms: int) -> str:
     """Nobody watched from start to end: because this machine was off, when it was started in that time."""
-    is_here = context.owner_key is None or context.owner_key == nodes.key()
-    return "host_down" if is_here and start < booted_ms <= end else "worker_down"
+    return "host_down" if context.is_here and start < booted_ms <= end else "worker_down"
 
 
 def _is_weak(pieces: list[_Piece]) -> bool:
@@ -211,13 +238,26 @@ def _ended_causes(stream_ids: list[int], until_ms: int) -> dict[int, list[tuple[
     return found
 
 
-def _finish(pieces: list[_Piece], runs: list[tuple[int, str | None]]) -> list[ExplainedGap]:
+class _Endings:
+    """What ended the newest run that began before a moment; `runs` are (epoch_ms, ended_cause) in order."""
+
+    def __init__(self, runs: list[tuple[int, str | None]]) -> None:
+        in_time = sorted((epoch_ms, number) for number, (epoch_ms, _cause) in enumerate(runs))
+        self._epochs = [epoch_ms for epoch_ms, _number in in_time]
+        # Runs are counted, and a clock that was set back makes a later one begin earlier.
+        newest = accumulate((number for _epoch, number in in_time), max)
+        self._causes = [runs[number][1] for number in newest]
+
+    def before(self, ms: int) -> str:
+        at = bisect_left(self._epochs, ms)
+        return (self._causes[at - 1] or "unknown") if at else "starting"
+
+
+def _finish(pieces: list[_Piece], endings: _Endings) -> list[ExplainedGap]:
     """Parts without a cause take the one before, else the one after, else what ended the run before them."""
     before = next((piece for piece in pieces if piece.cause is not None), None)
     if before is None:
-        ended = [cause for epoch_ms, cause in runs if epoch_ms < pieces[0].start]
-        fallback = "starting" if not ended else ended[-1] or "unknown"
-        return [ExplainedGap(pieces[0].start, pieces[-1].end, fallback, "")]
+        return [ExplainedGap(pieces[0].start, pieces[-1].end, endings.before(pieces[0].start), "")]
     result: list[ExplainedGap] = []
     for piece in pieces:
         if piece.cause is not None and (piece.end - piece.start >= _SLIVER_MS or not result):
