@@ -6,6 +6,7 @@ from flask import Flask
 
 from cctv.blueprints import playback, search, setup, shell, stills
 from cctv.blueprints._origin import register_origin
+from cctv.blueprints.account_pages import register_account
 from cctv.blueprints.api import health
 from cctv.blueprints.auth import register_auth
 from cctv.blueprints.camera_pages import register_camera_pages
@@ -27,6 +28,7 @@ def register(app: Flask) -> None:
     register_frame(app)
     register_auth(app)
     register_media(app)
+    register_account(app)
     app.register_blueprint(shell.blueprint)
     app.register_blueprint(setup.blueprint)
     app.register_blueprint(search.blueprint)

@@ -1,4 +1,4 @@
-"""Which addresses need no session. Everything that is not listed here does: deny by default.
+"""Which addresses need no session, and which changes the password again. Deny by default.
 
 No rule about what a signed-in person may do lives here.
 """
@@ -6,6 +6,10 @@ No rule about what a signed-in person may do lives here.
 from __future__ import annotations
 
 from flask import request
+
+from cctv.blueprints._sudo import require_sudo
+
+__all__ = ["is_open", "require_sudo"]
 
 # These ask for something else themselves: a token in the path, a bearer token, the set-up code - or nothing.
 _PREFIXES = ("/static/", "/stream/", "/v0/api/", "/api/", "/setup/")

@@ -70,6 +70,12 @@ def of_code() -> Guess:
     return Guess(own, None, tries.take(own))
 
 
+def of_sudo(user: User) -> Guess:
+    """Count a try to confirm with the password: by session, so that a stolen one slows nobody else."""
+    own = Limit("sudo", user.session_id, _FREE)
+    return Guess(own, None, tries.take(own))
+
+
 def know_browser(response: Response, user: User) -> Response:
     """Remember that this person has signed in here."""
     if not _known_browser(user):

@@ -5,30 +5,11 @@ The address is the one that the connection has: headers of proxies are text that
 
 from __future__ import annotations
 
-import re
-
 from flask import Flask, request
 from flask_login import current_user
 
-from cctv.services import audit
+from cctv.services import audit, devices
 from cctv.services.audit import Origin
-
-_BROWSERS = (
-    ("Edg", "Edge"),
-    ("OPR", "Opera"),
-    ("Firefox", "Firefox"),
-    ("Chrome", "Chrome"),
-    ("Safari", "Safari"),
-)
-_SYSTEMS = (
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Windows", "Windows"),
-    ("Mac OS", "macOS"),
-    ("CrOS", "ChromeOS"),
-    ("Linux", "Linux"),
-)
 
 
 def register_origin(app: Flask) -> None:
@@ -48,12 +29,7 @@ def address() -> str:
 def device() -> str:
     """Browser and system, or the program, in a few words: "Firefox on Linux"."""
     agent = request.user_agent.string
-    browser = next((words for mark, words in _BROWSERS if f"{mark}/" in agent), None)
-    system = next((words for mark, words in _SYSTEMS if mark in agent), None)
-    if browser and system:
-        return f"{browser} on {system}"
-    program = re.match(r"[\w .-]{1,40}(?:/[\w.]{1,12})?", agent)
-    return program[0].strip() if program else ""
+    return devices.describe(agent) if agent else ""
 
 
 def _of_request() -> Origin:

@@ -23,7 +23,7 @@ _SYSTEMS = (
     ("Android", "Android"),
     ("Windows", "Windows"),
     ("CrOS", "ChromeOS"),
-    ("Mac OS X|Macintosh", "Mac"),
+    ("Mac OS X|Macintosh", "macOS"),
     ("Linux|X11", "Linux"),
 )
 _PRODUCT = re.compile(r"[A-Za-z][\w .-]{0,39}(?=/\d|$)")

@@ -101,14 +101,11 @@ def accept(user: User, typed: str) -> bool:
         return False
     begin_writing()
     # Compare and set: of two at once with the same code one gets in.
-    accepted = db.session.execute(
-        update(User)
-        .where(User.id == user.id, or_(User.totp_last_step.is_(None), User.totp_last_step < step))
-        .values(totp_last_step=step)
-        .execution_options(synchronize_session=False)
-    ).rowcount
+    is_first = or_(User.totp_last_step.is_(None), User.totp_last_step < step)
+    query = update(User).where(User.id == user.id, is_first).values(totp_last_step=step).returning(User.id)
+    accepted = db.session.scalar(query)
     db.session.commit()
-    return bool(accepted == 1)
+    return accepted is not None
 
 
 def turn_off(user: User) -> None:
@@ -205,7 +202,7 @@ def _make_recovery_codes(user: User) -> list[str]:
 
 def _use_recovery_code(user: User, code: str) -> bool:
     begin_writing()
-    used = db.session.execute(
+    used = db.session.scalar(
         update(RecoveryCode)
         .where(
             RecoveryCode.user_id == user.id,
@@ -213,12 +210,12 @@ def _use_recovery_code(user: User, code: str) -> bool:
             RecoveryCode.used_at.is_(None),
         )
         .values(used_at=utcnow())
-        .execution_options(synchronize_session=False)
-    ).rowcount
-    if used:
+        .returning(RecoveryCode.id)
+    )
+    if used is not None:
         audit.add("second_factor.recovery_code", target=user.name, target_id=user.id, user=user)
     db.session.commit()
-    return bool(used == 1)
+    return used is not None
 
 
 def _recovery_hash(user: User, code: str) -> str:

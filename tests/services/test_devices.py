@@ -33,7 +33,7 @@ _WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
         (
             "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_0) AppleWebKit/605.1.15 (KHTML, like Gecko) "
             "Version/18.0 Safari/605.1.15",
-            "Safari on Mac",
+            "Safari on macOS",
         ),
         ("curl/8.10.1", "curl"),
         ("CCTV App/2.1 (Android 15)", "CCTV App on Android"),

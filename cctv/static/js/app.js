@@ -5,6 +5,7 @@ import { watchDialogs } from "./dialogs.js";
 import { watchForms } from "./forms.js";
 import { watchKeys } from "./keys.js";
 import { watchState } from "./state.js";
+import { watchSudo } from "./sudo.js";
 import { watchTicks } from "./ticks.js";
 import { watchToasts } from "./toasts.js";
 
@@ -13,6 +14,7 @@ watchDialogs();
 watchForms();
 watchKeys();
 watchState();
+watchSudo();
 watchTicks();
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => {});

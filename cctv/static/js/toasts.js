@@ -52,7 +52,7 @@ function leaveAfter(box, milliseconds) {
 // 4xx and 5xx are not swapped; the server's own sentence comes as a toast, else this one.
 function sayFailure(event) {
   const { xhr } = event.detail;
-  if (xhr.status === 401 || (xhr.getResponseHeader("HX-Trigger") || "").includes('"toast"')) return;
+  if (xhr.status === 401 || xhr.getResponseHeader("X-Sudo") || (xhr.getResponseHeader("HX-Trigger") || "").includes('"toast"')) return;
   const number = xhr.getResponseHeader("X-Incident");
   toast({ level: "bad", text: `That did not work (${xhr.status}).${number ? ` Incident ${number}.` : ""} Nothing was changed on this page.` });
 }
