@@ -49,8 +49,17 @@ def test_accounts_of_an_older_installation_are_kept(tmp_path: Path) -> None:
                 "VALUES ('a@b.org', 'a', 'A', 'x', 'super_admin', 1, 1, 'dark', '2026-01-01')"
             )
         )
+        db.session.execute(
+            text(
+                "INSERT INTO session (id, user_id, user_version, is_kept, created_ms, seen_ms, ends_ms)"
+                " VALUES ('s', 1, 1, 0, 1, 1, 1)"
+            )
+        )
         db.session.commit()
         upgrade()
+        assert db.session.execute(text("SELECT user_id FROM session")).scalar_one() == 1
+        assert db.session.execute(text("PRAGMA foreign_key_check")).all() == []
+        assert db.session.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
         user = db.session.scalars(db.select(User)).one()
         assert (user.username, user.version, user.new_cameras, user.has_shortcuts) == ("a", 1, "no", True)
         db.session.remove()
@@ -58,3 +67,16 @@ def test_accounts_of_an_older_installation_are_kept(tmp_path: Path) -> None:
         assert db.session.execute(text("SELECT username FROM user")).scalar_one() == "a"
         db.session.remove()
         db.engine.dispose()
+
+
+@pytest.mark.each_database
+def test_the_id_of_a_deleted_account_is_never_given_out_again(context: Flask) -> None:
+    ids = []
+    for name in ("first", "second"):
+        user = User(email=f"{name}@b.org", username=name, name=name, password_hash="x", role="visitor")
+        db.session.add(user)
+        db.session.commit()
+        ids.append(user.id)
+        db.session.delete(user)
+        db.session.commit()
+    assert ids[0] < ids[1]

@@ -35,6 +35,8 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     """An account."""
 
     __tablename__ = "user"
+    # The audit log speaks of ids for ever: one is never given out twice, also by SQLite.
+    __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)  # stored in lower case

@@ -16,7 +16,7 @@ from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import begin_writing, db
 from cctv.media import addresses
 from cctv.models import Camera, ModeChange, RecordingMode, Stream, StreamKind, StreamState, User
-from cctv.services import captures, recordings
+from cctv.services import captures, grants, recordings
 
 LONGEST_PRE_ROLL_SECONDS = 60  # the depth of the ring
 
@@ -108,6 +108,7 @@ def create_camera(form: CameraForm, user: User | None, *, is_demo: bool = False)
             user_id=user.id if user else None,
         )
     )
+    grants.give_new_camera(camera)
     db.session.commit()
     recordings.roll_days()
     captures.dispatch()

@@ -23,6 +23,7 @@ from cctv.models import Role, Setting, User
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1024
 _ROUNDS = 12
+_LONGEST_NAME = 120
 _OWNER = "setup_owner_id"  # of the settings
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 # Sites without a public domain use .local; email-validator refuses it by default.
@@ -60,17 +61,7 @@ def create_user(
         Invalid: a field cannot be accepted; keys are name, email, username, password.
         Conflict: the address or user name is taken, or somebody else became the owner meanwhile.
     """
-    errors: dict[str, str] = {}
-    name, email = name.strip(), email.strip().lower()
-    username = (username.strip() or _username_from(email)).lower()
-    if not name:
-        errors["name"] = "Enter a name."
-    try:
-        email = validate_email(email, check_deliverability=False).normalized.lower()
-    except EmailNotValidError as error:
-        errors["email"] = f"This does not look like an e-mail address: {error}"
-    if not errors.get("email") and not _USERNAME.fullmatch(username):
-        errors["username"] = "Use 2 to 64 letters, digits, dots, dashes or underscores."
+    name, email, username, errors = check_identity(name, email, username)
     if problem := password_problem(password, name=name, email=email):
         errors["password"] = problem
     if errors:
@@ -90,6 +81,25 @@ def create_user(
         db.session.get_one(Setting, _OWNER).value = user.id
     db.session.commit()
     return user
+
+
+def check_identity(name: str, email: str, username: str = "") -> tuple[str, str, str, dict[str, str]]:
+    """(name, e-mail, user name) as they are stored, and a sentence for each that cannot be accepted.
+
+    Without a user name it is the part of the address before the @.
+    """
+    errors: dict[str, str] = {}
+    name, email = " ".join(name.split()), email.strip().lower()
+    username = (username.strip() or _username_from(email)).lower()
+    if not name or len(name) > _LONGEST_NAME:
+        errors["name"] = "Enter a name." if not name else f"Use at most {_LONGEST_NAME} characters."
+    try:
+        email = validate_email(email, check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        errors["email"] = f"This does not look like an e-mail address: {error}"
+    if not errors.get("email") and not _USERNAME.fullmatch(username):
+        errors["username"] = "Use 2 to 64 letters, digits, dots, dashes or underscores."
+    return name, email, username, errors
 
 
 def password_problem(password: str, *, name: str = "", email: str = "") -> str | None:
@@ -155,4 +165,5 @@ def _nobody_hash() -> bytes:
 
 
 def _username_from(email: str) -> str:
-    return re.sub(r"[^a-z0-9._-]", "", email.partition("@")[0])[:64]
+    name, _, domain = (re.sub(r"[^a-z0-9@._-]", "", email)).partition("@")
+    return (name if len(name) > 1 else f"{name}.{domain.partition('.')[0]}")[:64]

@@ -224,7 +224,15 @@ def upgrade():
         batch_op.add_column(sa.Column('has_shortcuts', sa.Boolean(), nullable=False, server_default=sa.true()))
         batch_op.add_column(sa.Column('pauses_updates', sa.Boolean(), nullable=False, server_default=sa.false()))
 
+    _never_reuse_ids_of_accounts()
     _refuse_changes_of_the_audit_log()
+
+
+def _never_reuse_ids_of_accounts():
+    """SQLite gives the highest id again once its row is gone, and the audit log would speak of somebody else."""
+    if op.get_bind().dialect.name == 'sqlite':
+        with op.batch_alter_table('user', recreate='always', table_kwargs={'sqlite_autoincrement': True}):
+            pass
 
 
 def _refuse_changes_of_the_audit_log():
