@@ -19,7 +19,7 @@ class Event(db.Model):  # type: ignore[name-defined]
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     at_ms: Mapped[int] = mapped_column(BigInteger)
-    kind: Mapped[str] = mapped_column(String(32))  # storage|deleted_early|takeover|recovered|camera|system
+    kind: Mapped[str] = mapped_column(String(32))  # storage|deleted_early|recovered|file_refused|camera|...
     severity: Mapped[str] = mapped_column(String(8), default="note")  # note|warn|bad
     camera_id: Mapped[int | None] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"))
     text: Mapped[str] = mapped_column(String(500))  # a sentence for a person

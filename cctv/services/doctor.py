@@ -21,7 +21,7 @@ from cctv import causes, config, queue
 from cctv.extensions import db
 from cctv.media import tools
 from cctv.models import Node
-from cctv.services import cameras, lease, nodes, settings, setup, status
+from cctv.services import cameras, lease, nodes, refusals, settings, setup, status
 from cctv.storage import disk
 
 _OLDEST_FFMPEG = (5, 1)
@@ -51,6 +51,7 @@ def examine() -> list[Finding]:
         _database,
         _redis,
         _workers,
+        _refused_files,
         _set_up,
         _cameras,
     )
@@ -214,6 +215,16 @@ def _workers() -> Iterator[Finding]:
             yield Finding(f"queue {name}", "ok", "Has a worker.")
         else:
             yield Finding(f"queue {name}", "bad", "Nobody works on it.", f"python worker.py jobs {name}")
+
+
+def _refused_files() -> Iterator[Finding]:
+    for place in refusals.here():
+        yield Finding(
+            "file without a row",
+            "bad",
+            f"{place}: the database refuses its facts; the file is kept.",
+            "Look at its run.json and at the event of it; then flask reconcile.",
+        )
 
 
 def _set_up() -> Iterator[Finding]:

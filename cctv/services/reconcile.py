@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from cctv.extensions import begin_writing, db
 from cctv.intervals import Interval, total_ms
 from cctv.media.boxes import NotMedia, read_init
 from cctv.models import Event, Node, Run, Segment, SegmentState, Stream
-from cctv.services import gap_causes, gaps, losses, segments
+from cctv.services import gap_causes, gaps, losses, refusals, segments
 from cctv.services.expiry import RING_SECONDS
 from cctv.services.losses import Lost
 from cctv.services.verification import Verdict, verify, verify_interval
@@ -54,6 +54,7 @@ class Report:
     removed_runs: int = 0  # folders without a file
     unreadable: int = 0  # files left where they are: not empty, but nothing in them can be shown
     missing: int = 0  # rows without their file, when the breaker kept them
+    refused: list[str] = field(default_factory=list)  # files, below MEDIA_DIR, whose row the database refuses
     is_volume_there: bool = True
 
     @property
@@ -70,6 +71,9 @@ class Report:
         said += f"lost {self.lost_ms // 1000} s in {self.lost} segments."
         if self.missing:
             said += f" {self.missing} files are missing at once: their entries were kept. Check the disk."
+        if self.refused:
+            said += f" The database refuses {len(self.refused)} files, which are kept: {self.refused[0]}"
+            said += "." if len(self.refused) == 1 else " and others."
         return said
 
     def as_dict(self) -> dict[str, object]:
@@ -106,6 +110,7 @@ def run(node: Node) -> Report:
         return report
     pruned = losses.prune(node_id, lost)
     report.lost, report.lost_ms, report.missing = pruned
+    report.refused = refusals.here()
     _forget_empty_runs(node_id)
     gaps.settle_all(since_ms=now_ms() - _SETTLE_BACK_MS)
     if report.recovered or report.lost or report.missing:

@@ -17,7 +17,7 @@ from cctv.extensions import begin_writing, db
 from cctv.intervals import Interval, overlaps
 from cctv.models import Node, Run, Segment, SegmentState, Stream, StreamKind
 from cctv.models.segment import pack_gops
-from cctv.services import gaps
+from cctv.services import gaps, refusals
 from cctv.services.expiry import expire_ring, finish_expiring
 from cctv.services.finding import LONGEST_FILE_MS, FoundSegment, covered, find_segments
 from cctv.services.hashing import hash_some
@@ -45,11 +45,23 @@ def index(files: Iterable[ClosedFile], *, keep_unwanted: bool = False) -> int:
 
     A file that anybody wants is kept, any other stays in the ring - or is kept as well with `keep_unwanted`,
     for files found without a row. Gaps that the files fill disappear. Files of streams or nodes that do
-    not exist (any more) are left out.
+    not exist (any more) are left out, and so is, told of, a file whose facts the database refuses.
     """
     files = [file for file in files if file.segment.ended_ms > file.segment.started_ms]
     if not files:
         return 0
+    try:
+        return _enter(files, keep_unwanted=keep_unwanted)
+    except refusals.ERRORS as error:
+        db.session.rollback()
+        if len(files) == 1:
+            refusals.tell(files[0], error)
+            return 0
+    # One of them: each by itself, so that it costs the others nothing but time.
+    return sum(index([file], keep_unwanted=keep_unwanted) for file in files)
+
+
+def _enter(files: list[ClosedFile], *, keep_unwanted: bool) -> int:
     begin_writing()
     streams = _streams(files)
     files = [file for file in files if file.run.stream_id in streams]

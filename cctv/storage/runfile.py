@@ -42,6 +42,8 @@ class RunFile:
 
 _NAMES = frozenset(entry.name for entry in fields(RunFile))
 _NUMBERS = ("camera_id", "stream_id", "ordinal", "fence", "revision", "epoch_ms")
+_LATER_NUMBERS = ("width", "height", "init_size")  # null until the first picture
+_LATER_TEXTS = ("video_codec", "audio_codec", "init_sha256", "ended_cause")
 
 
 def write_run(run_directory: Path, run: RunFile, *, durable: bool = True) -> None:
@@ -92,5 +94,8 @@ def _from_json(content: Any) -> RunFile:
     for name in _NUMBERS:
         if name in values and (isinstance(values[name], bool) or not isinstance(values[name], int)):
             raise ValueError(f"{name} is not a number")
+    for names, kind in ((_LATER_NUMBERS, int), (_LATER_TEXTS, str)):
+        if any(not isinstance(values.get(name), kind | None) for name in names):
+            raise ValueError("an entry is of another kind")
     mapping = [(int(content_ms), int(offset_ms)) for content_ms, offset_ms in values.get("mapping", [])]
     return RunFile(**{**values, "mapping": mapping})
