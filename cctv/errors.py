@@ -14,6 +14,18 @@ class CctvError(Exception):
         self.message = message
 
 
+class Malformed(CctvError):
+    """The request cannot be read at all: not JSON, or a body where none belongs."""
+
+    status = 400
+
+
+class NotSignedIn(CctvError):
+    """Nobody is known by what the request brought; signing in helps."""
+
+    status = 401
+
+
 class NotFound(CctvError):
     """The thing does not exist, or must not be known to exist by this person."""
 
@@ -46,6 +58,18 @@ class Conflict(CctvError):
     """Somebody else changed the thing in the meantime, or it is in the wrong state."""
 
     status = 409
+
+
+class Changed(CctvError):
+    """The thing is not (any more) as the asker knows it: read it again (RFC 9110, If-Match)."""
+
+    status = 412
+
+
+class VersionMissing(CctvError):
+    """Which version is to be changed was not said (RFC 6585)."""
+
+    status = 428
 
 
 class LimitReached(CctvError):

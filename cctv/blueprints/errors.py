@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, Response, current_app, make_response, request
 from flask.typing import ResponseReturnValue
@@ -17,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from cctv.blueprints import _doors, _htmx
-from cctv.errors import CctvError
+from cctv.errors import CctvError, Invalid
 from cctv.extensions import db, login_manager
 
 _API_PREFIXES = ("/v0/api/", "/api/")
@@ -33,9 +34,11 @@ _WORDS = {
     405: ("That does not work here", "This address cannot be used in that way."),
     409: ("Somebody was faster", "This was changed in the meantime. Reload the page and try again."),
     410: ("Deleted", "This was deleted."),
+    412: ("Changed meanwhile", "Somebody changed this in the meantime. Read it again."),
     413: ("Too large", "What you sent is larger than this server accepts."),
     415: ("That format is not accepted", "Send it in the format that the manual names."),
     422: ("Please check what you typed", "Something in it cannot be accepted."),
+    428: ("Say which version", "Send the ETag of what you have read as If-Match."),
     429: ("Too many tries", "Wait a minute, then try again."),
     500: ("Something broke on our side", "Recording goes on. Try again in a moment."),
     503: ("Not available just now", "A part of the system is starting or away. Recording goes on."),
@@ -55,12 +58,18 @@ def register_errors(app: Flask) -> None:
         app.register_error_handler(error, _database_away)
 
 
-def answer(status: int, sentence: str | None = None, *, incident: str | None = None) -> Response:
-    """One error in the shape that the asking side understands."""
+def answer(
+    status: int,
+    sentence: str | None = None,
+    *,
+    incident: str | None = None,
+    fields: dict[str, str] | None = None,
+) -> Response:
+    """One error in the shape that the asking side understands; `fields` are told to the API only."""
     headline, default = _WORDS.get(status, (HTTPStatus(status).phrase, "That did not work."))
     sentence = sentence or default
     if request.path.startswith(_API_PREFIXES):
-        response = _problem(status, headline, sentence, incident)
+        response = _problem(status, headline, sentence, incident, fields)
     elif request.path.startswith(_BYTES_PREFIX) or not request.accept_mimetypes.accept_html:
         response = make_response(f"{sentence}\n", status, {"Content-Type": "text/plain; charset=utf-8"})
     elif _htmx.is_htmx():
@@ -77,7 +86,7 @@ def answer(status: int, sentence: str | None = None, *, incident: str | None = N
 
 def _refusal(error: CctvError) -> Response:
     db.session.rollback()
-    return answer(error.status, error.message)
+    return answer(error.status, error.message, fields=error.errors if isinstance(error, Invalid) else None)
 
 
 def _form_too_old(_error: CSRFError) -> ResponseReturnValue:
@@ -120,11 +129,17 @@ def _database_away(error: Exception) -> Response:
     return answer(503, "The database does not answer. Recording goes on.")
 
 
-def _problem(status: int, title: str, detail: str, incident: str | None) -> Response:
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+def _problem(
+    status: int, title: str, detail: str, incident: str | None, fields: dict[str, str] | None
+) -> Response:
+    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     if incident:
         body["instance"] = f"urn:incident:{incident}"
+    if fields:
+        body["errors"] = fields
     response = make_response(body, status)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
     response.content_type = "application/problem+json"
     return response
 
