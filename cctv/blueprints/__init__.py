@@ -7,7 +7,7 @@ from flask import Flask
 from cctv.blueprints import playback, search, setup, shell, stills
 from cctv.blueprints._origin import register_origin
 from cctv.blueprints.account_pages import register_account
-from cctv.blueprints.api import health
+from cctv.blueprints.api import register_api
 from cctv.blueprints.auth import register_auth
 from cctv.blueprints.camera_pages import register_camera_pages
 from cctv.blueprints.errors import register_errors
@@ -25,6 +25,7 @@ def register(app: Flask) -> None:
     register_headers(app)
     register_errors(app)
     register_origin(app)
+    register_api(app)
     register_frame(app)
     register_auth(app)
     register_media(app)
@@ -35,4 +36,3 @@ def register(app: Flask) -> None:
     app.register_blueprint(playback.blueprint)
     app.register_blueprint(stills.blueprint)
     register_camera_pages(app)
-    app.register_blueprint(health.blueprint)

@@ -54,19 +54,19 @@ class Guess:
         return response
 
 
-def of_password(user: User | None, typed_name: str) -> Guess:
-    """Count a try to sign in; an unknown name is counted as a known one is."""
-    if user is not None and (browser := _known_browser(user)):
+def of_password(user: User | None, typed_name: str, *, is_browser: bool = True) -> Guess:
+    """Count a try to sign in; an unknown name is counted as a known one is. An app brings no cookies."""
+    if user is not None and is_browser and (browser := _known_browser(user)):
         own = Limit("browser", browser, _FREE)
         return Guess(own, None, tries.take(own))
     own = Limit("account", str(user.id) if user else typed_name.strip().lower(), _FREE)
-    address = Limit("address", _client_address(), _FREE_OF_ADDRESS)
+    address = Limit("address", client_address(), _FREE_OF_ADDRESS)
     return Guess(own, address, tries.take(address, own))
 
 
 def of_code() -> Guess:
     """Count a try of the set-up code."""
-    own = Limit("code", _client_address(), _FREE_CODES)
+    own = Limit("code", client_address(), _FREE_CODES)
     return Guess(own, None, tries.take(own))
 
 
@@ -100,7 +100,7 @@ def _cookie_name() -> str:
     return "__Host-browser" if is_https() else "browser"
 
 
-def _client_address() -> str:
+def client_address() -> str:
     """An IPv4 address, or the /64 that one IPv6 customer has."""
     text = request.remote_addr or ""
     try:

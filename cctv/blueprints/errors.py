@@ -21,7 +21,7 @@ from cctv.blueprints import _doors, _htmx
 from cctv.errors import CctvError, Invalid
 from cctv.extensions import db, login_manager
 
-_API_PREFIXES = ("/v0/api/", "/api/")
+_API_PREFIXES = ("/v0/api/", "/api/docs/schema/")
 _BYTES_PREFIX = "/stream/"
 _REFRESH_SECONDS = 5
 

@@ -6,7 +6,7 @@ What touches bytes is enqueued for the node that holds them.
 from __future__ import annotations
 
 from cctv import queue
-from cctv.services import captures, codes, gaps, nodes, probes, recordings, sessions
+from cctv.services import captures, codes, gaps, idempotency, nodes, probes, recordings, sessions
 
 
 def tick() -> None:
@@ -18,10 +18,11 @@ def tick() -> None:
 
 
 def hourly() -> None:
-    """Every hour: forget old checks, codes and sessions, and let each node make its rows and files agree."""
+    """Every hour: forget what is old, and let each node make its rows and files agree."""
     probes.forget_old()
     codes.forget_old()
     sessions.forget_old()
+    idempotency.forget_old()
     for node in nodes.list_nodes():
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.reconcile", node.id, timeout_seconds=1800)
 

@@ -18,7 +18,7 @@ from cctv.errors import NotAllowed, NotFound
 from cctv.extensions import db
 from cctv.models import Camera, CameraGrant, GroupGrant, User
 from cctv.models.grant import group_members
-from cctv.services import matrix, sessions
+from cctv.services import matrix, sessions, token_holders
 from cctv.services.matrix import GRANTABLE, Action, Scope
 
 __all__ = [
@@ -224,7 +224,8 @@ class _Verdicts:
         key, now = (session_id, camera_id, str(action)), time.monotonic()
         if self._until.get(key, 0.0) > now:
             return
-        user = sessions.find_user(session_id)
+        is_token = token_holders.is_principal(session_id)
+        user = token_holders.find_by_principal(session_id) if is_token else sessions.find_user(session_id)
         if user is None:
             raise NotFound("This address is not valid (any more). Sign in again.")
         try:

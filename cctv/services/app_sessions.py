@@ -47,6 +47,7 @@ def begin(user: User, *, device: str = "", address: str = "") -> Pair:
     sessions.begin(user, is_kept=True, kind=SessionKind.APP, device=device, address=address)
     begin_writing()
     row = db.session.get_one(Session, user.session_id, populate_existing=True)
+    audit.add("sign_in", user=user, target=device)
     return _pair(row, user)
 
 
@@ -77,7 +78,7 @@ def refresh(token: str) -> Pair:
 
 
 def find_user(token: str) -> User | None:
-    """The person of an access token; None when it is forged, expired, of another kind, or its session ended."""
+    """The person of an access token; None when forged, expired, of another kind, or its session ended."""
     claims = _read(token, ACCESS)
     user = sessions.find_user(claims["sid"]) if claims else None
     return user if claims and user is not None and str(user.id) == claims["sub"] else None

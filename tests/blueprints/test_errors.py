@@ -10,6 +10,8 @@ from sqlalchemy.exc import OperationalError
 
 from cctv.errors import Gone, LimitReached, NotAllowed, Unavailable
 from cctv.extensions import db
+from cctv.models import User
+from tests.api.apps import Phone
 
 HTML = {"Accept": "text/html"}
 HTMX = {**HTML, "HX-Request": "true"}
@@ -94,10 +96,9 @@ def test_htmx_gets_a_toast_and_nothing_to_swap(signed_in: FlaskClient, app: Flas
     assert "HX-Request" in answer.headers["Vary"]
 
 
-@pytest.mark.parametrize("path", ["/v0/api/fails", "/api/fails"])
-def test_the_api_gets_problem_json(client: FlaskClient, app: Flask, path: str) -> None:
-    fail_with(app, RuntimeError(SECRET), path)
-    answer = client.get(path, headers=HTML)
+def test_the_api_gets_problem_json(app: Flask, owner: User) -> None:
+    fail_with(app, RuntimeError(SECRET), "/v0/api/fails")
+    answer = Phone(app).get("/v0/api/fails", headers=HTML)
     assert answer.content_type == "application/problem+json"
     assert answer.json is not None
     assert answer.json["status"] == 500

@@ -79,6 +79,14 @@ class ApiBlueprint(flask_smorest.Blueprint):
         self._prepare_doc_cbks.append(_add_problems)
         csrf.exempt(self)  # a bearer token is nothing that a foreign page could make a browser send
 
+    def _store_endpoint_docs(self, endpoint: str, obj: Any, *args: Any, **options: Any) -> None:
+        """Name the operation after its blueprint and function: generated clients call it so."""
+        super()._store_endpoint_docs(endpoint, obj, *args, **options)
+        noun = self.name.removeprefix("api-").replace("-", "_")
+        for facts in self._docs[endpoint].values():
+            if isinstance(facts, dict):
+                facts.setdefault("manual_doc", {})["operationId"] = f"{noun}_{endpoint}"
+
 
 def _add_problems(doc: dict[str, Any], facts: dict[str, Any], *, method: str, **_: Any) -> dict[str, Any]:
     statuses = [429]
@@ -97,7 +105,7 @@ def _add_problems(doc: dict[str, Any], facts: dict[str, Any], *, method: str, **
 
 
 def needs(action: Action) -> Callable[[View], View]:
-    """Only for who may do this - to the camera that the address names, if it names one. Asked first of all."""
+    """Only for who may do this - to the camera that the address names, if it names one. Asked first."""
 
     def decorate(view: View) -> View:
         @wraps(view)

@@ -81,7 +81,9 @@ class Flag(fields.Boolean):
         return value
 
 
-def text(most: int, says: str, *, least: int = 0, example: str | None = None, **options: Any) -> fields.String:
+def text(
+    most: int, says: str, *, least: int = 0, example: str | None = None, **options: Any
+) -> fields.String:
     """A text of a request; lengths in characters."""
     said = f"Use at most {most} characters." if not least else f"Use {least} to {most} characters."
     metadata = {"description": says} | ({"example": example} if example is not None else {})
@@ -148,9 +150,7 @@ def count(says: str, **options: Any) -> fields.Integer:
 
 def moment(says: str, **options: Any) -> fields.AwareDateTime:
     """A time of an answer in RFC 3339, UTC."""
-    return fields.AwareDateTime(
-        format="iso", default_timezone=UTC, metadata={"description": says}, **options
-    )
+    return fields.AwareDateTime(format="iso", default_timezone=UTC, metadata={"description": says}, **options)
 
 
 def some(shape: type[ma.Schema] | fields.Field, says: str, **options: Any) -> fields.List:

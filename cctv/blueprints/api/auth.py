@@ -1,0 +1,137 @@
+"""Signing in, staying signed in and signing out, for apps.
+
+Answers to wrong names and wrong passwords are the same in text, status and time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from cctv.blueprints import _guesses, _origin, errors
+from cctv.blueprints.api import _people
+from cctv.blueprints.api._face import ApiBlueprint, open_to_all
+from cctv.blueprints.api._shapes import Answer, Body, count, one, said, secret, text
+from cctv.errors import Conflict, NotAllowed, NotSignedIn
+from cctv.models import User
+from cctv.services import app_sessions, devices, second_factor, sessions, sign_ins, users
+from cctv.services.app_sessions import Pair
+
+blueprint = ApiBlueprint(
+    "api-auth",
+    __name__,
+    url_prefix="/v0/api/users/auth",
+    description="Signing in, staying signed in and signing out.",
+)
+
+_REFUSED = "Name or password is not right."
+_SWITCHED_OFF = "This account is switched off. Ask an Admin."
+
+
+class LoginBody(Body):
+    """Who signs in."""
+
+    login = text(254, "E-mail address or user name.", least=1, required=True, example="owner@example.org")
+    password = secret(users.LONGEST_PASSWORD, "The password.", required=True)
+    otp = text(40, "A code of the authenticator app or a recovery code, when the second factor is on.")
+    device = text(80, "What the person calls this device in their list of sessions.", example="Olive's phone")
+
+
+class RefreshBody(Body):
+    """The token that is used up."""
+
+    refresh_token = secret(2048, "The newest refresh token.", required=True)
+
+
+class Tokens(Answer):
+    """A pair of tokens."""
+
+    access_token = said("For `Authorization: Bearer`.")
+    refresh_token = said("For refresh/, once. One that comes back a second time ends the sign-in.")
+    token_type = said("Always Bearer.")
+    expires_in = count("Seconds that the access token lives.")
+    refresh_expires_in = count("Seconds until the person has to sign in again.")
+    user = one(_people.Person, "Who signed in.")
+
+
+@blueprint.route("/login/", methods=["POST"])
+@open_to_all
+@blueprint.arguments(LoginBody, example={"login": "owner@example.org", "password": "a long enough password"})
+@blueprint.response(200, Tokens, description="Signed in.")
+@blueprint.alt_response(401, "UNAUTHORIZED")
+@blueprint.alt_response(403, "FORBIDDEN")
+def login(body: dict[str, Any]) -> ResponseReturnValue:
+    """Sign in.
+
+    401 when name or password is not right: the same for every name. With the second factor on, 401 with
+    `errors.otp` asks for the code: send all of it again with `otp`. 403 when the account is switched off.
+    """
+    user = users.find_by_login(body["login"])
+    guess = _guesses.of_password(user, body["login"], is_browser=False)
+    if guess.wait_seconds:
+        return guess.slow_down(errors.answer(429, guess.sentence))
+    is_right = users.check_password(user, body["password"])
+    if user is None or not is_right:
+        sign_ins.refused(user, "password")
+        raise NotSignedIn(_REFUSED)
+    if second_factor.is_on(user) and not second_factor.accept(user, body.get("otp", "")):
+        return _ask_for_code(user, body)
+    guess.was_right()
+    if not user.is_enabled:
+        raise NotAllowed(_SWITCHED_OFF)
+    device = body.get("device") or devices.describe(request.user_agent.string)
+    pair = app_sessions.begin(user, device=device, address=_origin.address())
+    users.note_sign_in(user)
+    return _tokens(pair)
+
+
+@blueprint.route("/refresh/", methods=["POST"])
+@open_to_all
+@blueprint.arguments(RefreshBody)
+@blueprint.response(200, Tokens, description="A new pair; the old refresh token is used up.")
+@blueprint.alt_response(401, "UNAUTHORIZED")
+def refresh(body: dict[str, Any]) -> ResponseReturnValue:
+    """A new pair of tokens.
+
+    A refresh token is used once. One that comes back was copied: the whole sign-in ends, with 401.
+    """
+    return _tokens(app_sessions.refresh(body["refresh_token"]))
+
+
+@blueprint.route("/logout/", methods=["POST"])
+@blueprint.response(204, description="Signed out; both tokens and all video addresses are dead.")
+@blueprint.alt_response(409, "CONFLICT")
+def logout() -> ResponseReturnValue:
+    """Sign out on this device.
+
+    Video that plays ends within five seconds. An API token cannot sign out: revoke it on its page.
+    """
+    user: User = current_user
+    if user.token_actions is not None:
+        raise Conflict("An API token does not sign out. Revoke it under Developer, API tokens.")
+    sessions.end(user.session_id)
+    return Response(status=204)
+
+
+def _ask_for_code(user: User, body: dict[str, Any]) -> Response:
+    """401 that names the field: the app shows it, and sends all three again."""
+    if "otp" not in body:
+        sentence = "Enter the code of your authenticator app."
+    else:
+        sign_ins.refused(user, "code")
+        sentence = "This code is not right, or was used before."
+    return errors.answer(401, sentence, fields={"otp": sentence})
+
+
+def _tokens(pair: Pair) -> ResponseReturnValue:
+    return {
+        "access_token": pair.access_token,
+        "refresh_token": pair.refresh_token,
+        "token_type": "Bearer",
+        "expires_in": pair.access_seconds,
+        "refresh_expires_in": pair.refresh_seconds,
+        "user": _people.as_dict(pair.user),
+    }
