@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import Flask
 
 from cctv.config import Config
-from cctv.extensions import csrf, db, login_manager, migrate
+from cctv.extensions import csrf, db, login_manager, mail, migrate
 
 _MIGRATIONS = str(Path(__file__).resolve().parent.parent / "migrations")
 
@@ -23,6 +23,7 @@ def create_app(config: Config | None = None) -> Flask:
     migrate.init_app(app, db, directory=_MIGRATIONS)
     login_manager.init_app(app)
     csrf.init_app(app)
+    mail.init_app(app)
     from cctv import blueprints, cli, models  # noqa: F401 - tables and faces need the bound extensions
 
     blueprints.register(app)

@@ -134,6 +134,15 @@ class Config:
             "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,
             "MAX_FORM_PARTS": 200,
             "WTF_CSRF_TIME_LIMIT": None,
+            # Flask-Mail's names. Port 465 speaks TLS from the first byte, every other one after STARTTLS.
+            "MAIL_SERVER": self.email_host,
+            "MAIL_PORT": self.email_port,
+            "MAIL_USE_TLS": self.email_use_tls and self.email_port != 465,
+            "MAIL_USE_SSL": self.email_use_tls and self.email_port == 465,
+            "MAIL_USERNAME": self.email_host_user,
+            "MAIL_PASSWORD": self.email_host_password,
+            "MAIL_SUPPRESS_SEND": False,  # tests send as well, to a server of their own
+            "MAIL_DEBUG": 0,  # smtplib would print the password
             "TESTING": self.testing,
             "DEBUG": self.debug,
         }

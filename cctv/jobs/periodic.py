@@ -34,6 +34,7 @@ class Periodic:
 
 PERIODIC = (
     Periodic("periodic_tick", "cctv.jobs.tick.tick", 10),
+    Periodic("periodic_mail", "cctv.jobs.mail.tick", 10),
     Periodic("periodic_hashes", "cctv.jobs.tick.hashes", 300),
     Periodic("periodic_hourly", "cctv.jobs.tick.hourly", 3600),
 )

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cctv.clock import utcnow
@@ -62,8 +63,12 @@ class MailMessage(db.Model):  # type: ignore[name-defined]
     subject: Mapped[str] = mapped_column(String(200))
     values_sealed: Mapped[str | None] = mapped_column(Text)  # keys.encrypt of JSON; null once it is over
     state: Mapped[str] = mapped_column(String(10), default=MailState.QUEUED)
-    tries: Mapped[int] = mapped_column(Integer, default=0)
+    tries: Mapped[int] = mapped_column(Integer, default=0)  # raised by each claim; a claim's fence
+    # The next try; while it is being sent: when the claim lapses. Null once it is over.
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=utcnow)
+    # The server was about to be given the mail itself: whoever dies after this leaves it uncertain.
+    handed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    steps: Mapped[list[Any] | None] = mapped_column(JSON)  # of a test: [{step, state, text}] as they happen
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cause: Mapped[str] = mapped_column(String(300), default="")  # of the last failure, in words
     answer: Mapped[str] = mapped_column(String(500), default="")  # of the server, masked

@@ -210,7 +210,7 @@ def _workers() -> Iterator[Finding]:
     served = {
         name for worker in Worker.all(connection=queue.redis_connection()) for name in worker.queue_names()
     }
-    for name in (queue.HIGH, queue.DEFAULT, queue.media(nodes.key())):
+    for name in (queue.HIGH, queue.DEFAULT, queue.MAIL, queue.media(nodes.key())):
         if name in served:
             yield Finding(f"queue {name}", "ok", "Has a worker.")
         else:

@@ -5,16 +5,18 @@ Nothing here sends or stores; no value becomes a header line, markup or an escap
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import current_app
 from jinja2 import Environment, StrictUndefined
 
-from cctv import config
+from cctv import config, keys
 from cctv.services import settings
 
 
@@ -49,7 +51,7 @@ TEMPLATES: dict[str, Template] = {
     "test": _template("asked_by"),
 }
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST_SUBJECT = 180
 _LONGEST_ORGANISATION = 60
 
@@ -128,6 +130,24 @@ def link(path: str) -> str:
     """
     base = config.current().frontend_url or str(settings.get("site_address")).rstrip("/")
     return f"{base}{path}" if base else ""
+
+
+def sender_address() -> str:
+    """Whom mails come from: the setting, else the account at the mail server, else one of the site's."""
+    configured = str(settings.get("mail_from"))
+    account = config.current().email_host_user
+    return configured or (account if "@" in account else f"cctv@{_domain()}")
+
+
+def _domain() -> str:
+    host = urlsplit(link("/")).hostname or config.current().node_name
+    return host if host.isascii() and host.replace("-", "").replace(".", "").isalnum() else "localhost"
+
+
+def message_id(number: int) -> str:
+    """The same for every try of a mail: a reader that got it twice would show it once (RFC 5322 3.6.4)."""
+    digest = hashlib.blake2b(str(number).encode(), key=keys.derive("mail-id"), digest_size=12).hexdigest()
+    return f"<{number}.{digest}@{sender_address().rpartition('@')[2]}>"
 
 
 def _until(expires_at: datetime | None) -> str:

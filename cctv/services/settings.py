@@ -19,6 +19,7 @@ DEFAULTS: dict[str, Any] = {
     "setup_finished": False,
     "first_steps_closed": False,  # the list on the overview
     "site_address": "",  # of the pages, for links in mails; FRONTEND_URL wins
+    "mail_from": "",  # the address that mails come from; empty: EMAIL_HOST_USER, or one of the site's
     "disk_limit_percent": 90,  # of the media disk; above it the oldest footage goes
 }
 

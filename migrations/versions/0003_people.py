@@ -188,6 +188,8 @@ def upgrade():
     sa.Column('state', sa.String(length=10), nullable=False),
     sa.Column('tries', sa.Integer(), nullable=False),
     sa.Column('next_at', cctv.models.columns.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('handed_at', cctv.models.columns.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('steps', sa.JSON(), nullable=True),
     sa.Column('expires_at', cctv.models.columns.UtcDateTime(timezone=True), nullable=True),
     sa.Column('cause', sa.String(length=300), nullable=False),
     sa.Column('answer', sa.String(length=500), nullable=False),

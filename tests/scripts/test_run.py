@@ -40,7 +40,17 @@ def test_it_prints_the_address_with_the_set_up_code_once_everything_answers(stac
 
 
 def test_every_part_runs_and_has_a_log(stack: Stack) -> None:
-    names = ("redis", "demo", "web", "capture", "jobs-high", "jobs-default", "jobs-media", "scheduler")
+    names = (
+        "redis",
+        "demo",
+        "web",
+        "capture",
+        "jobs-high",
+        "jobs-default",
+        "jobs-mail",
+        "jobs-media",
+        "scheduler",
+    )
     for name in names:
         wait_until(lambda name=name: stack.pid_of(name), 10, f"{name} to run")
         assert (stack.data_dir / "logs" / f"{name}.log").exists()

@@ -1,0 +1,16 @@
+"""RQ entry points of mail: one job a mail, and the periodic one that finds what is due."""
+
+from cctv.services import mail, mail_delivery, mail_files
+
+
+def send(message_id: int) -> None:
+    """Send one mail."""
+    mail_delivery.deliver(message_id)
+
+
+def tick() -> None:
+    """Every 10 s: give up what expired, settle what died half way, and put what is due on its queue."""
+    mail.expire()
+    mail_delivery.recover()
+    mail_files.forget_old()
+    mail.dispatch()
