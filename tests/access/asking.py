@@ -13,7 +13,7 @@ from flask import Flask
 
 from cctv.extensions import db
 from cctv.models import User
-from cctv.services import sessions
+from cctv.services import app_sessions, sessions
 from tests.access.expectation import CAMERAS, PERSONS, Entry
 from tests.access.people import ANONYMOUS
 from tests.servers import RedisServer
@@ -34,13 +34,19 @@ class Asker:
         ids = [people[name].id for name in ("visitor", "admin", "super_admin")]
         self.person_ids = dict(zip(PERSONS, (*ids, ABSENT), strict=True))
         self.parts: dict[str, object] = {"filename": "css/tokens.css"}
+        self.bearers = {name: self._sign_in_app(user) for name, user in people.items()}
         self.cookies = {name: self._sign_in(user) for name, user in people.items()}
         self._file = Path(str(app.extensions["cctv.config"].database_url).removeprefix("sqlite:///"))
         self.keep()
 
+    def _sign_in_app(self, user: User) -> str:
+        with self.app.app_context():
+            return app_sessions.begin(user).access_token
+
     def _sign_in(self, user: User) -> str:
         with self.app.app_context():
             sessions.begin(user)
+            sessions.begin_sudo(user)  # risky changes do not ask for the password: the rights decide
         client = self.app.test_client()
         with client.session_transaction() as session:
             session["_user_id"], session["_fresh"] = user.get_id(), True
@@ -81,15 +87,22 @@ class Asker:
                 path, method=entry.method, query_string=query, headers=self.headers(person, path), **sends
             )
         ) as answer:
-            if entry.method not in ("GET", "HEAD"):
-                self._redis.empty()  # limits of guessing would answer the next one
-                if answer.status_code < 400:
-                    self.put_back()
+            if entry.method not in ("GET", "HEAD") or is_api(path):
+                self._redis.empty()  # limits would answer the next one
+            if entry.method not in ("GET", "HEAD") and answer.status_code < 400:
+                self.put_back()
             return answer.status_code
 
     def headers(self, person: str, path: str) -> dict[str, str]:
-        """How this person is known at this address."""
+        """How this person is known at this address: by a cookie or, for an app, by a token."""
+        if is_api(path):
+            return {} if person == ANONYMOUS else {"Authorization": f"Bearer {self.bearers[person]}"}
         return HTML if person == ANONYMOUS else HTML | {"Cookie": self.cookies[person]}
+
+
+def is_api(path: str) -> bool:
+    """Whether apps ask here, not browsers."""
+    return path.startswith(("/v0/api/", "/api/"))
 
 
 def _known(known: dict[str, object], name: str, entry: Entry) -> object:

@@ -31,7 +31,7 @@ from cctv.services import access, probes, sessions, settings, users
 from cctv.services.access import Action
 from cctv.storage.growing import GrowingRun
 from tests.access import expectation
-from tests.access.asking import Asker
+from tests.access.asking import Asker, is_api
 from tests.access.expectation import Entry
 from tests.access.people import ANONYMOUS, EVERYBODY, add_everybody
 from tests.blueprints.camera_rows import add_camera
@@ -121,6 +121,18 @@ def test_head_asks_the_same_question_as_get(asker: Asker) -> None:
         for person in (ANONYMOUS, "visitor"):
             for index, subject in enumerate(entry.subjects):
                 assert asker.ask(asked, person, subject) == entry.status(person, index), (asked.label, person)
+
+
+def test_apps_are_not_known_by_cookies_and_browsers_not_by_tokens(asker: Asker) -> None:
+    asker.headers = lambda person, path: (  # type: ignore[method-assign]
+        {"Cookie": asker.cookies[person]}
+        if is_api(path)
+        else {"Authorization": f"Bearer {asker.bearers[person]}"}
+    )
+    for entry in ENTRIES:
+        if not entry.needs_footage:
+            got, expected = asker.ask(entry, "super_admin", entry.subjects[0]), entry.status(ANONYMOUS, 0)
+            assert got == (401 if expected == 303 and got == 401 else expected), entry.label
 
 
 @pytest.fixture
