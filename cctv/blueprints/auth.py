@@ -16,12 +16,12 @@ from flask_wtf.csrf import generate_csrf
 from wtforms import BooleanField, PasswordField, StringField
 from wtforms.validators import Length
 
-from cctv.blueprints import _doors, _guesses, _htmx, errors
+from cctv.blueprints import _doors, _guesses, _htmx, _origin, errors
 from cctv.blueprints.frame import THEME_COOKIE
 from cctv.clock import utcnow
 from cctv.extensions import login_manager
 from cctv.models import User
-from cctv.services import devices, sessions, settings, setup, users
+from cctv.services import devices, refused_sign_ins, sessions, settings, setup, users
 
 blueprint = Blueprint("auth", __name__)
 
@@ -66,9 +66,11 @@ def sign_in() -> ResponseReturnValue:
     user = users.find_by_login(form.name.data or "")
     guess = _guesses.of_password(user, form.name.data or "")
     if guess.wait_seconds:
+        refused_sign_ins.note(user, address=_origin.address())
         return guess.slow_down(_page(form, problem=guess.sentence))
     is_right = users.check_password(user, form.password.data or "")
     if user is None or not is_right:
+        refused_sign_ins.note(user, address=_origin.address())
         return _page(form, problem=_REFUSED)
     guess.was_right()
     if not user.is_enabled:

@@ -13,7 +13,7 @@ from flask_login import current_user, login_required
 from cctv.blueprints._words import clock
 from cctv.clock import from_ms, now_ms
 from cctv.errors import Invalid
-from cctv.services import access, cameras, settings, snapshots
+from cctv.services import access, audit, cameras, settings, snapshots
 from cctv.services.access import Action
 from cctv.services.snapshots import PREVIEW_WIDTH, TILE_WIDTH, NoPicture, Picture
 
@@ -34,6 +34,7 @@ def snapshot(camera_id: int) -> Response:
         picture = snapshots.newest(camera_id, width=None if _is_full() else TILE_WIDTH)
     except NoPicture:
         return Response(status=204, headers={"Cache-Control": "private, no-store"})
+    _note(camera_id, Action.SNAPSHOT if _is_full() else Action.LIVE)
     return _jpeg(picture, "private, no-store")
 
 
@@ -49,6 +50,7 @@ def still(camera_id: int) -> Response:
         raise Invalid({"t": "Give a time in milliseconds."})
     _authorise_moment(camera_id, at_ms)
     picture = snapshots.at(camera_id, at_ms, width=None if _is_full() else PREVIEW_WIDTH)
+    _note(camera_id, Action.SNAPSHOT if _is_full() else Action.PLAYBACK)
     if request.args.get("download"):
         return _as_file(_jpeg(picture, "private, no-store"), camera_id, at_ms)
     is_settled = at_ms < now_ms() - _SETTLED_MS
@@ -65,6 +67,11 @@ def _authorise_moment(camera_id: int, at_ms: int) -> None:
     )
     if _is_full():
         access.authorise(current_user, camera_id, Action.SNAPSHOT)
+
+
+def _note(camera_id: int, action: Action) -> None:
+    """In the audit log, once an hour for each person, camera and action."""
+    audit.note(str(action), target=cameras.get_camera(camera_id).name, camera_id=camera_id)
 
 
 def _as_file(response: Response, camera_id: int, at_ms: int) -> Response:

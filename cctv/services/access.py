@@ -18,7 +18,7 @@ from cctv.errors import NotAllowed, NotFound
 from cctv.extensions import db
 from cctv.models import Camera, CameraGrant, GroupGrant, User
 from cctv.models.grant import group_members
-from cctv.services import matrix, sessions, token_holders
+from cctv.services import audit, matrix, sessions, token_holders
 from cctv.services.matrix import GRANTABLE, Action, Scope
 
 __all__ = [
@@ -229,7 +229,8 @@ class _Verdicts:
         if user is None:
             raise NotFound("This address is not valid (any more). Sign in again.")
         try:
-            authorise(user, camera_id, action)
+            camera = authorise(user, camera_id, action)
+            audit.note(str(action), target=camera.name if camera else "", camera_id=camera_id, user=user)
         except NotAllowed:
             raise NotFound("This address is not valid (any more).") from None
         finally:

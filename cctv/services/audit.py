@@ -91,15 +91,19 @@ def note(
 
     For what people look at. Never raises: an entry that the database does not take is tried again later.
     """
+    key: tuple[Any, ...] = (action,)
     try:
-        entry = _entry(action, target, target_id, camera_id, user, details)
-        if not _notes().is_due(_key(entry)):
+        who = user.id if user else (_origin().user_id or _origin().user_name)
+        key = (who, action, camera_id, target, now_ms() // _HOUR_MS)
+        if not _notes().is_due(key):
             return
+        entry = _entry(action, target, target_id, camera_id, user, details)
         if _is_writing(db.session()):  # on SQLite a second writer would wait for the first, which is us
             db.session().info.setdefault(_WAITING, []).append((entry, None))
         else:
             _note_alone(entry)
     except SQLAlchemyError as error:
+        _notes().try_later(key)
         _log.warning("%s could not be noted in the audit log: %s", action, type(error).__name__)
 
 
@@ -111,9 +115,6 @@ def _note_alone(entry: dict[str, Any]) -> None:
         if not _is_noted(session, entry):
             session.info[_WAITING] = [(entry, None)]
             session.commit()
-    except SQLAlchemyError:
-        _notes().try_later(_key(entry))
-        raise
     finally:
         session.close()
 
@@ -164,7 +165,7 @@ def _clean(value: Any, *, depth: int = 0) -> Any:
         parts = list(value.items())[:_MOST_PARTS]
         return {
             _text(str(name), 60): MASKED
-            if part and _SECRET.search(str(name))
+            if part and part is not True and _SECRET.search(str(name))
             else _clean(part, depth=depth + 1)
             for name, part in parts
         }
@@ -189,11 +190,6 @@ def _is_noted(session: DatabaseSession, entry: dict[str, Any]) -> bool:
     same = [getattr(AuditEntry, name) == entry[name] for name in ("user_id", "action", "camera_id", "target")]
     query = select(AuditEntry.id).where(AuditEntry.at_ms >= now_ms() // _HOUR_MS * _HOUR_MS, *same)
     return session.scalar(query.limit(1)) is not None
-
-
-def _key(entry: dict[str, Any]) -> tuple[Any, ...]:
-    who = entry["user_id"] or entry["user_name"]
-    return (who, entry["action"], entry["camera_id"], entry["target"], now_ms() // _HOUR_MS)
 
 
 class _Notes:

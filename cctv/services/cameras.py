@@ -16,7 +16,7 @@ from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import begin_writing, db
 from cctv.media import addresses
 from cctv.models import Camera, ModeChange, RecordingMode, Stream, StreamKind, StreamState, User
-from cctv.services import captures, grants, recordings
+from cctv.services import audit, captures, grants, recordings
 
 LONGEST_PRE_ROLL_SECONDS = 60  # the depth of the ring
 
@@ -109,6 +109,7 @@ def create_camera(form: CameraForm, user: User | None, *, is_demo: bool = False)
         )
     )
     grants.give_new_camera(camera)
+    audit.add("camera.add", target=camera.name, camera_id=camera.id, after=_told(camera), user=user)
     db.session.commit()
     recordings.roll_days()
     captures.dispatch()
@@ -135,6 +136,7 @@ def update_camera(
         raise Conflict(
             "Somebody else changed this camera in the meantime. Reload to see it, then change it again."
         )
+    before = _told(camera)
     password = stored if keeps_password else typed
     has_new_login = (username, password) != (camera.username, stored)
     camera.name, camera.username = form.name.strip(), username
@@ -147,6 +149,15 @@ def update_camera(
     _set_url(camera, StreamKind.SUB, sub_url, restart=has_new_login)
     camera.version += 1
     _flush_number(form)
+    audit.add(
+        "camera.edit",
+        target=camera.name,
+        camera_id=camera.id,
+        user=user,
+        before=before,
+        after=_told(camera),
+        has_new_password=password != stored,
+    )
     db.session.commit()
     if form.recording_mode != camera.recording_mode:
         recordings.set_mode(camera, RecordingMode(form.recording_mode), user)
@@ -163,8 +174,10 @@ def rename(camera: Camera, name: str) -> None:
     if problem := _name_problem(name):
         raise Invalid({"name": problem})
     begin_writing()
-    camera.name = name.strip()
+    old, camera.name = camera.name, name.strip()
     camera.version += 1
+    after = {"name": camera.name}
+    audit.add("camera.edit", target=camera.name, camera_id=camera.id, before={"name": old}, after=after)
     db.session.commit()
 
 
@@ -174,6 +187,7 @@ def set_enabled(camera: Camera, is_enabled: bool, user: User) -> None:
     camera.is_enabled = is_enabled
     camera.switched_by, camera.switched_at = user.name, utcnow()
     camera.version += 1
+    audit.add(f"camera.{'on' if is_enabled else 'off'}", target=camera.name, camera_id=camera.id, user=user)
     db.session.commit()
     captures.dispatch()
 
@@ -190,6 +204,7 @@ def delete_camera(camera: Camera, user: User, *, typed_name: str) -> None:
     camera.deleted_at, camera.is_enabled, camera.number = utcnow(), False, None
     camera.switched_by, camera.switched_at = user.name, utcnow()
     camera.password_encrypted = None
+    audit.add("camera.delete", target=camera.name, camera_id=camera.id, before=_told(camera), user=user)
     db.session.commit()
 
 
@@ -253,6 +268,19 @@ def _checked(form: CameraForm, *, is_demo: bool) -> tuple[str, str, str, str]:
     if errors:
         raise Invalid(errors)
     return urls["url"], urls["sub_url"], username, password
+
+
+def _told(camera: Camera) -> dict[str, object]:
+    """What the audit log says of a camera; never its password."""
+    sub = camera.stream(StreamKind.SUB)
+    return {
+        "name": camera.name,
+        "number": camera.number,
+        "url": camera.main.url,
+        "sub_url": sub.url if sub else "",
+        "username": camera.username,
+        "pre_roll_seconds": camera.pre_roll_seconds,
+    }
 
 
 def _name_problem(name: str) -> str | None:

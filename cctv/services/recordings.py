@@ -14,7 +14,7 @@ from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import begin_writing, db
 from cctv.intervals import Interval, clip
 from cctv.models import Camera, ModeChange, Recording, RecordingKind, RecordingMode, User
-from cctv.services import segments, settings
+from cctv.services import audit, segments, settings
 from cctv.services.finding import open_intervals
 from cctv.services.wanted import (
     cameras_wanted_now,
@@ -119,6 +119,9 @@ def start(
         note=_pre_roll_note(asked, at_ms - started_ms),
     )
     db.session.add(recording)
+    db.session.flush()
+    seconds = {"pre_roll_seconds": asked, "max_seconds": max_seconds}
+    _tell("recording.start", camera, user, recording, **seconds)
     db.session.commit()
     return recording
 
@@ -131,6 +134,7 @@ def stop(camera: Camera, user: User | None = None, *, at_ms: int | None = None) 
     recording = find_running(camera.id, at_ms=at_ms)
     if recording is not None:
         recording.ended_ms = max(at_ms, recording.started_ms + 1)
+        _tell("recording.stop", camera, user, recording, seconds=(at_ms - recording.started_ms) // 1000)
     db.session.commit()
     return recording
 
@@ -164,7 +168,10 @@ def set_mode(camera: Camera, mode: RecordingMode, user: User | None, *, at_ms: i
     current = db.session.scalars(
         select(ModeChange).where(ModeChange.camera_id == camera.id, ModeChange.ended_ms.is_(None))
     ).all()
-    camera.recording_mode = mode
+    before, camera.recording_mode = camera.recording_mode, mode
+    if before != mode:
+        old, new = {"recording_mode": before}, {"recording_mode": mode}
+        audit.add("camera.mode", target=camera.name, camera_id=camera.id, user=user, before=old, after=new)
     if [change.mode for change in current] != [mode]:
         for change in current:
             change.ended_ms = max(at_ms, change.started_ms)
@@ -234,6 +241,11 @@ def roll_days(*, at_ms: int | None = None) -> int:
         _roll_camera(camera_id, at_ms)
         db.session.commit()
     return len(due)
+
+
+def _tell(action: str, camera: Camera, user: User | None, recording: Recording, **details: object) -> None:
+    target = {"target": camera.name, "target_id": recording.id, "camera_id": camera.id}
+    audit.add(action, user=user, from_ms=recording.started_ms, **target, **details)  # type: ignore[arg-type]
 
 
 def _roll_camera(camera_id: int, at_ms: int) -> None:

@@ -16,7 +16,7 @@ from cctv.clock import now_ms
 from cctv.errors import NotFound
 from cctv.extensions import begin_writing, db
 from cctv.models import Session, SessionKind, User
-from cctv.services import devices
+from cctv.services import audit, devices
 
 LONGEST_SECONDS = 12 * 3600
 LONGEST_STAY_SECONDS = 24 * 3600  # with "Stay signed in"
@@ -59,6 +59,7 @@ def begin(
         ends_ms=now + lasts * 1000,
     )
     db.session.add(row)
+    audit.add("sign_in", target_id=user.id, user=user, is_kept=is_kept, kind=kind)
     db.session.commit()
     user.session_id = row.id
 
@@ -114,6 +115,9 @@ def note_seen(user: User, *, address: str = "") -> None:
 def end(session_id: str) -> None:
     """Sign one browser out; its stream addresses die within the seconds that an answer is remembered."""
     begin_writing()
+    row = db.session.get(Session, session_id)
+    if row is not None and row.ended_ms is None:
+        audit.add("sign_out", target_id=row.user_id, user=db.session.get(User, row.user_id))
     _end(Session.id == session_id)
     db.session.commit()
 
@@ -129,6 +133,7 @@ def end_of(user: User, session_id: str) -> None:
     if row is None or row.user_id != user.id:
         db.session.rollback()
         raise NotFound("This session does not exist (any more).")
+    audit.add("session.end", target=user.name, target_id=user.id, device=row.device, address=row.address)
     _end(Session.id == session_id)
     db.session.commit()
 
@@ -137,6 +142,7 @@ def end_all(user: User, *, except_id: str = "") -> None:
     """Sign the person out everywhere, apps too, but for the session `except_id`."""
     begin_writing()
     revoke_all(user, except_id=except_id)
+    audit.add("session.end", target=user.name, target_id=user.id, is_everywhere=True)
     db.session.commit()
 
 

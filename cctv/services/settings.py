@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cctv.extensions import begin_writing, db
 from cctv.models import Setting
+from cctv.services import audit
 
 DEFAULTS: dict[str, Any] = {
     "organisation_name": "",
@@ -32,11 +33,14 @@ def get(key: str) -> Any:
 
 def save(**values: Any) -> None:
     """Store several settings in one transaction."""
+    if unknown := values.keys() - DEFAULTS.keys():
+        raise KeyError(*unknown)
     begin_writing()
+    before = {key: get(key) for key in values}
     for key, value in values.items():
-        if key not in DEFAULTS:
-            raise KeyError(key)
         db.session.merge(Setting(key=key, value=value))
+    if before != values:
+        audit.add("settings.change", before=before, after=values)
     db.session.commit()
 
 
