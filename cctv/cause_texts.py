@@ -340,6 +340,14 @@ TEXTS: tuple[tuple[str, str, str, str, str, str | None, bool], ...] = (
         None, False
     ),
     (
+        "forgotten", "offline",
+        "Too long ago to say",
+        "Why there is no footage of this time is kept for as long as the camera's oldest footage, and at "
+        "least for ninety days.",
+        "no footage - too long ago to say why",
+        None, True
+    ),
+    (
         "unknown", "offline",
         "The camera could not be captured",
         "The cause could not be told from what was seen; the technical detail says more.",

@@ -37,6 +37,7 @@ PERIODIC = (
     Periodic("periodic_mail", "cctv.jobs.mail.tick", 10),
     Periodic("periodic_hashes", "cctv.jobs.tick.hashes", 300),
     Periodic("periodic_hourly", "cctv.jobs.tick.hourly", 3600),
+    Periodic("periodic_daily", "cctv.jobs.tick.daily", 86_400),
 )
 
 

@@ -6,7 +6,17 @@ What touches bytes is enqueued for the node that holds them.
 from __future__ import annotations
 
 from cctv import queue
-from cctv.services import captures, codes, gaps, idempotency, nodes, probes, recordings, sessions
+from cctv.services import (
+    captures,
+    codes,
+    forgetting,
+    gaps,
+    idempotency,
+    nodes,
+    probes,
+    recordings,
+    sessions,
+)
 
 
 def tick() -> None:
@@ -25,6 +35,11 @@ def hourly() -> None:
     idempotency.forget_old()
     for node in nodes.list_nodes():
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.reconcile", node.id, timeout_seconds=1800)
+
+
+def daily() -> None:
+    """Every day: forget the history of times of which no footage is left."""
+    forgetting.forget_history()
 
 
 def hashes() -> None:

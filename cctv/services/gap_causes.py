@@ -18,6 +18,7 @@ from cctv.extensions import db
 from cctv.intervals import Interval
 from cctv.models import Camera, Node, Run, StateChange, Stream, StreamKind, StreamState
 from cctv.services import lease, nodes
+from cctv.services.forgetting import KEPT_MS
 from cctv.services.lease import LEASE_MS
 
 # A worker that watches turns a stream without bytes frozen or offline long before; a longer hole in a stream
@@ -97,8 +98,9 @@ def causes_of(holes: Mapping[int, list[Interval]], *, at_ms: int) -> dict[int, l
         contexts[camera_id].stream_id for camera_id, group in divided.items() if any(map(_is_weak, group))
     ]
     ended = _ended_causes(weak, end)
+    forgotten_ms = at_ms - KEPT_MS
     for camera_id, group in divided.items():
-        endings = _Endings(ended.get(contexts[camera_id].stream_id, []))
+        endings = _Endings(ended.get(contexts[camera_id].stream_id, []), forgotten_ms=forgotten_ms)
         for pieces in group:
             answer[camera_id] += _finish(pieces, endings)
     return answer
@@ -241,7 +243,9 @@ def _ended_causes(stream_ids: list[int], until_ms: int) -> dict[int, list[tuple[
 class _Endings:
     """What ended the newest run that began before a moment; `runs` are (epoch_ms, ended_cause) in order."""
 
-    def __init__(self, runs: list[tuple[int, str | None]]) -> None:
+    def __init__(self, runs: list[tuple[int, str | None]], *, forgotten_ms: int = 0) -> None:
+        """What happened before `forgotten_ms` may be forgotten."""
+        self._forgotten_ms = forgotten_ms
         in_time = sorted((epoch_ms, number) for number, (epoch_ms, _cause) in enumerate(runs))
         self._epochs = [epoch_ms for epoch_ms, _number in in_time]
         # Runs are counted, and a clock that was set back makes a later one begin earlier.
@@ -250,7 +254,9 @@ class _Endings:
 
     def before(self, ms: int) -> str:
         at = bisect_left(self._epochs, ms)
-        return (self._causes[at - 1] or "unknown") if at else "starting"
+        if at:
+            return self._causes[at - 1] or "unknown"
+        return "starting" if ms >= self._forgotten_ms else "forgotten"
 
 
 def _finish(pieces: list[_Piece], endings: _Endings) -> list[ExplainedGap]:
