@@ -1,6 +1,6 @@
 """RQ entry points of mail: one job a mail, and the periodic one that finds what is due."""
 
-from cctv.services import mail, mail_delivery, mail_files
+from cctv.services import mail, mail_delivery, mail_files, notices
 
 
 def send(message_id: int) -> None:
@@ -9,8 +9,9 @@ def send(message_id: int) -> None:
 
 
 def tick() -> None:
-    """Every 10 s: give up what expired, settle what died half way, and put what is due on its queue."""
+    """Every 10 s: give up what expired, settle what died half way, tell of trouble, queue what is due."""
     mail.expire()
     mail_delivery.recover()
     mail_files.forget_old()
     mail.dispatch()
+    notices.tick()

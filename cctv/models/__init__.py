@@ -8,6 +8,7 @@ from cctv.models.event import Event
 from cctv.models.grant import CameraGrant, CameraGroup, GroupGrant
 from cctv.models.mail import MailBatch, MailMessage, MailState
 from cctv.models.node import Node
+from cctv.models.notice import Notice, NoticeKind
 from cctv.models.probe import Probe
 from cctv.models.recording import Gap, Recording, RecordingKind
 from cctv.models.segment import Run, Segment, SegmentState
@@ -33,6 +34,8 @@ __all__ = [
     "MailState",
     "ModeChange",
     "Node",
+    "Notice",
+    "NoticeKind",
     "OneTimeCode",
     "Probe",
     "Recording",

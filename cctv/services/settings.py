@@ -20,6 +20,9 @@ DEFAULTS: dict[str, Any] = {
     "setup_finished": False,
     "first_steps_closed": False,  # the list on the overview
     "site_address": "",  # of the pages, for links in mails; FRONTEND_URL wins
+    # Kind of notice -> roles that get it by mail.
+    "notice_roles": {"camera": ["super_admin", "admin"], "disk": ["super_admin", "admin"]},
+    "notice_event_id": 0,  # the newest event that was told
     "mail_from": "",  # the address that mails come from; empty: EMAIL_HOST_USER, or one of the site's
     "disk_limit_percent": 90,  # of the media disk; above it the oldest footage goes
 }

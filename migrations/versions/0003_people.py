@@ -255,8 +255,29 @@ def _refuse_changes_of_the_audit_log():
             "FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()"
         )
 
+    op.create_table('notice',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.String(length=8), nullable=False),
+    sa.Column('about', sa.String(length=24), nullable=False),
+    sa.Column('camera_id', sa.Integer(), nullable=True),
+    sa.Column('node_id', sa.Integer(), nullable=True),
+    sa.Column('sentence', sa.String(length=300), nullable=False),
+    sa.Column('started_ms', sa.BigInteger(), nullable=False),
+    sa.Column('told_ms', sa.BigInteger(), nullable=True),
+    sa.Column('ended_ms', sa.BigInteger(), nullable=True),
+    sa.Column('end_told_ms', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['camera_id'], ['camera.id'], name=op.f('fk_notice_camera_id_camera'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_notice_node_id_node'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_notice'))
+    )
+    with op.batch_alter_table('notice', schema=None) as batch_op:
+        batch_op.create_index('uq_notice_open', ['about'], unique=True, sqlite_where=sa.text('ended_ms IS NULL'), postgresql_where=sa.text('ended_ms IS NULL'))
+        batch_op.create_index('ix_notice_started', ['about', 'started_ms'], unique=False)
+        batch_op.create_index(batch_op.f('ix_notice_camera_id'), ['camera_id'], unique=False)
+
 
 def downgrade():
+    op.drop_table('notice')
     with op.batch_alter_table('user', schema=None) as batch_op:
         batch_op.drop_column('pauses_updates')
         batch_op.drop_column('has_shortcuts')
