@@ -21,8 +21,8 @@ from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
 from cctv.intervals import Interval, total_ms
 from cctv.media.boxes import NotMedia, read_init
-from cctv.models import Event, Node, Run, Segment, SegmentState, Stream
-from cctv.services import gap_causes, gaps, losses, refusals, segments
+from cctv.models import Event, Node, Run, Segment, SegmentState, Stream, StreamKind
+from cctv.services import gap_causes, gaps, losses, refusals, ring_streams, segments
 from cctv.services.expiry import RING_SECONDS
 from cctv.services.losses import Lost
 from cctv.services.verification import Verdict, verify, verify_interval
@@ -50,7 +50,7 @@ class Report:
     lost: int = 0
     lost_ms: int = 0
     finished: int = 0  # removals that a crash had cut short
-    removed_files: int = 0  # files in which nothing can be shown
+    removed_files: int = 0  # in which nothing can be shown, or of small streams that are no more
     removed_runs: int = 0  # folders without a file
     unreadable: int = 0  # files left where they are: not empty, but nothing in them can be shown
     missing: int = 0  # rows without their file, when the breaker kept them
@@ -98,6 +98,7 @@ def run(node: Node) -> Report:
         _tell("storage", "bad", report.sentence)
         return report
     report.finished = segments.finish_expiring(node_id)
+    ring_streams.give_back(node_id)
     lost: list[Lost] = []
     seen: set[str] = set()
     for camera_id, run_key in _runs_on_disk(media_dir):
@@ -140,6 +141,9 @@ def _reconcile_run(
     numbers = paths.list_segments(media_dir, camera_id, run_key)
     facts = _facts_of(directory, camera_id, run_key, node_key, numbers)
     is_written = facts is not None and _is_written(facts)
+    if facts is not None and not is_written and ring_streams.is_abandoned(facts):
+        report.removed_files += ring_streams.remove(media_dir, facts)
+        return []
     rows = _rows_of(run_key)
     closed = numbers[:-1] if is_written else numbers
     unknown = [number for number in closed if number not in rows]
@@ -240,8 +244,8 @@ def _recover(report: Report, directory: Path, facts: RunFile, numbers: list[int]
         disk.fsync_directory(directory)
     for is_old, group in files.items():
         count = segments.index(group, keep_unwanted=is_old)
-        report.recovered += count
-        if count:
+        if count and facts.kind == StreamKind.MAIN:
+            report.recovered += count
             report.recovered_ms += total_ms(_span(file.segment) for file in group)
 
 

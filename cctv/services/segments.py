@@ -44,8 +44,9 @@ def index(files: Iterable[ClosedFile], *, keep_unwanted: bool = False) -> int:
     """Give each file its row, in one transaction; how many are new. Safe to repeat with the same files.
 
     A file that anybody wants is kept, any other stays in the ring - or is kept as well with `keep_unwanted`,
-    for files found without a row. Gaps that the files fill disappear. Files of streams or nodes that do
-    not exist (any more) are left out, and so is, told of, a file whose facts the database refuses.
+    for files found without a row. Those of small streams only ever pass through the ring. Gaps that the
+    files fill disappear. Files of streams or nodes that do not exist (any more) are left out, and so is,
+    told of, a file whose facts the database refuses.
     """
     files = [file for file in files if file.segment.ended_ms > file.segment.started_ms]
     if not files:
@@ -75,8 +76,8 @@ def _enter(files: list[ClosedFile], *, keep_unwanted: bool) -> int:
             continue
         camera_id, kind = streams[run.stream_id]
         is_main = kind == StreamKind.MAIN
-        is_wanted = is_main and overlaps(wanted[camera_id], segment.started_ms, segment.ended_ms)
-        state = SegmentState.KEPT if is_wanted or keep_unwanted else SegmentState.RING
+        is_wanted = keep_unwanted or overlaps(wanted[camera_id], segment.started_ms, segment.ended_ms)
+        state = SegmentState.KEPT if is_main and is_wanted else SegmentState.RING
         if _insert(segment, run.stream_id, run_ids[run.run], state):
             count += 1
             if is_main:

@@ -12,7 +12,18 @@ import pytest
 
 from cctv import config
 from cctv.extensions import db
-from cctv.models import Camera, Event, Gap, Node, RecordingMode, Run, Segment, SegmentState
+from cctv.models import (
+    Camera,
+    Event,
+    Gap,
+    Node,
+    RecordingMode,
+    Run,
+    Segment,
+    SegmentState,
+    Stream,
+    StreamKind,
+)
 from cctv.services import losses, nodes, reconcile, segments, timeline
 from cctv.storage import disk, paths
 from cctv.storage.runfile import read_run, update_run
@@ -229,3 +240,53 @@ def test_a_run_that_began_while_the_disk_was_looked_through_is_not_lost(node: No
     camera, _directory = filmed(node)
     assert losses.of_vanished_runs(node.id, set()) == []
     assert db.session.query(Segment).filter_by(stream_id=camera.main.id).count() == 3
+
+
+def as_small_stream(directory: Path, camera: Camera) -> Stream:
+    """Make a run of the camera's main stream one of its small stream, which is made here."""
+    small = Stream(camera_id=camera.id, kind=StreamKind.SUB, url="rtsp://192.168.1.9/small")
+    db.session.add(small)
+    db.session.commit()
+    key = f"{small.id}-{directory.name.partition('-')[2]}"
+    target = directory.rename(directory.with_name(key))
+    update_run(target.with_name(key), run=key, stream_id=small.id, kind="sub")
+    return small
+
+
+@pytest.mark.each_database
+def test_files_of_a_small_stream_only_ever_pass_through_the_ring(node: Node) -> None:
+    camera, main = filmed(node)
+    small = as_small_stream(put_real_run(camera, ordinal=2, shift_ms=60_000, node=node), camera)
+    report = reconcile.run(node)
+    assert report.recovered == 0, "nobody misses them"
+    rows = db.session.query(Segment).filter_by(stream_id=small.id)
+    assert [row.state for row in rows] == [SegmentState.RING] * 3
+    rows.update({"state": SegmentState.KEPT})  # as earlier versions left them
+    db.session.commit()
+    reconcile.run(node)
+    segments.expire_ring(node.id)
+    assert rows.count() == 0
+    assert db.session.query(Segment).filter_by(stream_id=camera.main.id).count() == 3
+    assert paths.list_segments(config.current().media_dir, camera.id, main.name) == [0, 1, 2]
+
+
+@pytest.mark.each_database
+def test_what_a_removed_small_stream_left_goes_and_no_footage_with_it(node: Node) -> None:
+    camera, main = filmed(node)
+    unknown = put_real_run(camera, ordinal=3, shift_ms=120_000, node=node)
+    small = as_small_stream(put_real_run(camera, ordinal=2, shift_ms=60_000, node=node), camera)
+    segments.index(
+        closed_files(next(path for path in main.parent.iterdir() if path.name[0] == str(small.id)))
+    )
+    db.session.delete(small)
+    db.session.commit()
+    # A main stream that nobody knows (an older database was restored) is footage all the same.
+    key = f"99-{unknown.name.partition('-')[2]}"
+    unknown = unknown.rename(unknown.with_name(key))
+    update_run(unknown, run=key, stream_id=99)
+    report = reconcile.run(node)
+    assert report.removed_files == 3
+    assert {path.name for path in main.parent.iterdir()} == {main.name, unknown.name}
+    for directory in (main, unknown):
+        assert paths.list_segments(config.current().media_dir, camera.id, directory.name) == [0, 1, 2]
+    assert db.session.query(Segment).count() == 3
