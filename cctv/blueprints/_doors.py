@@ -13,7 +13,16 @@ __all__ = ["is_open", "require_sudo"]
 
 # These ask for something else themselves: a token in the path, a bearer token, the set-up code - or nothing.
 _PREFIXES = ("/static/", "/stream/", "/v0/api/", "/setup/")
-_PATHS = {"/login", "/logout", "/setup", "/alive", "/offline", "/sw.js", "/manifest.webmanifest"}
+_PATHS = {
+    "/login",
+    "/login/code",
+    "/logout",
+    "/setup",
+    "/alive",
+    "/offline",
+    "/sw.js",
+    "/manifest.webmanifest",
+}
 
 
 def is_open() -> bool:

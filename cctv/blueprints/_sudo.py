@@ -17,9 +17,9 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import Length
 
 from cctv import keys
-from cctv.blueprints import _guesses, _htmx
+from cctv.blueprints import _guesses, _htmx, _origin
 from cctv.errors import Unavailable
-from cctv.services import second_factor, sessions, sign_ins, users
+from cctv.services import refused_sign_ins, second_factor, sessions, users
 
 _SEALED = "sudo_typed"
 HEADER = "X-Sudo"  # sudo.js opens the dialog when it sees this
@@ -59,7 +59,7 @@ def check(form: SudoForm) -> str | None:
     if is_right and has_second:
         is_right = second_factor.accept(current_user, form.sudo_code.data or "")
     if not is_right:
-        sign_ins.refused(current_user, "confirm")
+        refused_sign_ins.note(current_user, address=_origin.address(), how="confirm")
         return "Password or code is not right." if has_second else "The password is not right."
     guess.was_right()
     sessions.begin_sudo(current_user)

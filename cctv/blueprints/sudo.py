@@ -9,7 +9,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from cctv.blueprints import _htmx, _sudo
-from cctv.blueprints.auth import local_path
+from cctv.blueprints._entry import local_path
 
 blueprint = Blueprint("sudo", __name__)
 

@@ -10,6 +10,7 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyotp
 import segno
@@ -156,7 +157,7 @@ def recovery_codes_left(user: User) -> int:
     return db.session.scalar(query) or 0
 
 
-def _turn_off(user: User, told: str, **details: bool) -> None:
+def _turn_off(user: User, told: str, **details: Any) -> None:
     begin_writing()
     was_on = is_on(user)
     user.totp_secret_encrypted = user.totp_confirmed_at = user.totp_last_step = None

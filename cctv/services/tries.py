@@ -1,13 +1,15 @@
 """Limits of guessing: some tries are free, each further one waits longer, and a right one forgets them.
 
 Counts are shared through Redis; without it each process counts for itself. A refused try is not counted, so
-that nobody can keep another person out by knocking on: the wait never grows beyond a minute.
+that nobody can keep another person out by knocking on: the wait never grows beyond a minute, and for the
+second factor, which only somebody who knows the password can try, beyond a quarter of an hour.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -47,6 +49,18 @@ class Limit:
     what: str
     who: str
     free: int
+    longest_seconds: float | None = None  # of a wait; None: a minute
+    forgotten_seconds: float | None = None  # None: a quarter of an hour
+
+    @property
+    def longest(self) -> float:
+        """The wait that is never exceeded."""
+        return LONGEST_WAIT_SECONDS if self.longest_seconds is None else self.longest_seconds
+
+    @property
+    def forgotten(self) -> float:
+        """How long the tries are remembered without another one."""
+        return FORGOTTEN_AFTER_SECONDS if self.forgotten_seconds is None else self.forgotten_seconds
 
     @property
     def key(self) -> str:
@@ -78,7 +92,7 @@ def give_back(limit: Limit) -> None:
 
 def _counted(limit: Limit) -> float:
     connection: Redis = queue.redis_connection()
-    arguments = (limit.free, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, FORGOTTEN_AFTER_SECONDS)
+    arguments = (limit.free, FIRST_WAIT_SECONDS, limit.longest, math.ceil(limit.forgotten))
     try:
         left_ms = connection.eval(_TAKE, 2, limit.key, f"{limit.key}:wait", *map(str, arguments))
         return int(left_ms) / 1000
@@ -101,11 +115,11 @@ class _Memory:
                 return until - now
             count = count + 1 if forgotten > now else 1
             if over := max(0, count - limit.free + 1):
-                wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(over - 1, 20))
+                wait = min(limit.longest, FIRST_WAIT_SECONDS * 2 ** min(over - 1, 20))
                 until = now + wait
             if len(self._tries) >= _LONGEST_MEMORY:
                 self._tries = {key: kept for key, kept in self._tries.items() if kept[1] > now}
-            self._tries[limit.key] = (count, until, now + FORGOTTEN_AFTER_SECONDS)
+            self._tries[limit.key] = (count, until, now + limit.forgotten)
         return 0.0
 
     def forgive(self, key: str) -> None:

@@ -41,7 +41,8 @@ def check_password(user: User | None, password: str) -> bool:
 
     Takes the same time for an unknown user, and for one who was invited and has none yet.
     """
-    stored = user.password_hash.encode() if user and user.password_hash else _nobody_hash()
+    nobody = _nobody_hash()  # made by the first try after a start, whoever's it is
+    stored = user.password_hash.encode() if user and user.password_hash else nobody
     is_right = bcrypt.checkpw(_prehash(password[:LONGEST_PASSWORD]), stored)
     return is_right and user is not None and bool(user.password_hash)
 

@@ -17,7 +17,7 @@ from cctv.blueprints.api._face import ApiBlueprint, open_to_all
 from cctv.blueprints.api._shapes import Answer, Body, count, one, said, secret, text
 from cctv.errors import Conflict, NotAllowed, NotSignedIn
 from cctv.models import User
-from cctv.services import app_sessions, devices, second_factor, sessions, sign_ins, users
+from cctv.services import app_sessions, devices, refused_sign_ins, second_factor, sessions, users
 from cctv.services.app_sessions import Pair
 
 blueprint = ApiBlueprint(
@@ -75,7 +75,7 @@ def login(body: dict[str, Any]) -> ResponseReturnValue:
         return guess.slow_down(errors.answer(429, guess.sentence))
     is_right = users.check_password(user, body["password"])
     if user is None or not is_right:
-        sign_ins.refused(user, "password")
+        refused_sign_ins.note(user, address=_origin.address(), typed=body["login"])
         raise NotSignedIn(_REFUSED)
     if second_factor.is_on(user) and not second_factor.accept(user, body.get("otp", "")):
         return _ask_for_code(user, body)
@@ -121,7 +121,7 @@ def _ask_for_code(user: User, body: dict[str, Any]) -> Response:
     if "otp" not in body:
         sentence = "Enter the code of your authenticator app."
     else:
-        sign_ins.refused(user, "code")
+        refused_sign_ins.note(user, address=_origin.address(), how="code")
         sentence = "This code is not right, or was used before."
     return errors.answer(401, sentence, fields={"otp": sentence})
 

@@ -77,7 +77,17 @@ function showHelpers(root) {
   for (const node of root.querySelectorAll("[data-reveal], [data-copy], [data-rail], [data-pause], [data-shortcuts]")) node.hidden = false;
 }
 
+// A code of so many digits is sent as soon as it is complete: typed, pasted or filled in by the phone.
+function sendWhenComplete({ target }) {
+  const wanted = Number(target.dataset?.digits);
+  const form = wanted && target.form;
+  if (!form || target.value.replace(/\s/g, "").length !== wanted || form.dataset.sent === target.value) return;
+  form.dataset.sent = target.value;
+  if (form.checkValidity()) form.requestSubmit();
+}
+
 export function watchForms() {
+  document.addEventListener("input", sendWhenComplete);
   document.addEventListener("submit", busyWhileLeaving);
   window.addEventListener("pageshow", () => document.querySelectorAll("form").forEach((form) => setBusy(form, false)));
   document.body.addEventListener("htmx:beforeRequest", (event) => event.target.matches("form") && setBusy(event.target, true));
