@@ -79,7 +79,7 @@ def test_a_wrong_one_says_only_that(client: FlaskClient, app: Flask) -> None:
     assert not is_signed_in(client)
     with app.app_context():
         last = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
-        assert last and (last.action, last.details) == ("sign_in.refused", {"how": "code"})
+        assert last and (last.action, last.details) == ("sign_in.refused", {"how": "code", "times": 1})
 
 
 def test_a_code_that_was_used_opens_nothing(client: FlaskClient, app: Flask, owner: User) -> None:
