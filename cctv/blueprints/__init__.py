@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from cctv.blueprints import playback, search, setup, shell, stills
+from cctv.blueprints import audit, playback, search, setup, shell, stills
 from cctv.blueprints._origin import register_origin
 from cctv.blueprints.account_pages import register_account
 from cctv.blueprints.api import register_api
@@ -35,4 +35,5 @@ def register(app: Flask) -> None:
     app.register_blueprint(search.blueprint)
     app.register_blueprint(playback.blueprint)
     app.register_blueprint(stills.blueprint)
+    app.register_blueprint(audit.blueprint)
     register_camera_pages(app)

@@ -74,6 +74,19 @@ def day(ms: int) -> str:
     return f"{local.day} {local:%b}"
 
 
+def time_of_day(ms: int) -> str:
+    """14:51:58 at the site, for lists that name the day above."""
+    return f"{from_ms(ms).astimezone(site_zone()):%H:%M:%S}"
+
+
+def long_day(ms: int) -> str:
+    """Sunday 22 November 2026; Today and Yesterday by their names."""
+    local = from_ms(ms).astimezone(site_zone()).date()
+    days_ago = (from_ms(now_ms()).astimezone(site_zone()).date() - local).days
+    name = {0: "Today", 1: "Yesterday"}.get(days_ago)
+    return f"{name}, {local.day} {local:%B}" if name else f"{local:%A} {local.day} {local:%B %Y}"
+
+
 def since(ms: int) -> str:
     """14:51 when it was today, else 22 Nov: short, for lists."""
     is_today = from_ms(ms).astimezone(site_zone()).date() == from_ms(now_ms()).astimezone(site_zone()).date()

@@ -46,6 +46,7 @@ ENTRIES = (
     Entry("Wall", "/wall", "layout-grid", "g w", Action.LIVE),
     Entry("Playback", "/playback", "history", "g p", Action.PLAYBACK),
     Entry("Cameras", "/cameras", "device-cctv", "g c", Action.CAMERA_LIST),
+    Entry("Audit log", "/audit", "shield-check", "g a", Action.AUDIT),
 )
 
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from cctv.clock import from_ms
 from cctv.errors import NotAllowed
 from cctv.extensions import db
-from cctv.models import AuditEntry, Camera, User
+from cctv.models import AuditEntry, User
 from cctv.services import access, matrix
 from cctv.services.access import Action, Scope
 
@@ -50,22 +50,18 @@ def count_news(actor: User, filters: Filters, *, after_id: int, most: int = 100)
 
 
 def iterate(actor: User, filters: Filters, *, batch: int = 500) -> Iterator[AuditEntry]:
-    """All of them, the newest first, without holding more than `batch` in memory."""
-    before_id = None
-    while rows := find_entries(actor, filters, before_id=before_id, limit=batch):
-        yield from rows
+    """All of them, the newest first, without holding more than `batch` in memory; rights are asked now."""
+    return _in_batches(_found(actor, filters).order_by(AuditEntry.id.desc()).limit(batch))
+
+
+def _in_batches(query: Select[tuple[AuditEntry]]) -> Iterator[AuditEntry]:
+    rows = list(db.session.scalars(query))
+    while rows:
         before_id = rows[-1].id
-        db.session.rollback()
+        yield from rows
+        db.session.rollback()  # between batches nothing is held: the reader may be slow
         db.session.expunge_all()
-
-
-def camera_names(entries: list[AuditEntry]) -> dict[int, str]:
-    """The present names of the cameras that these entries speak of, deleted ones as well."""
-    ids = {entry.camera_id for entry in entries if entry.camera_id is not None}
-    return {
-        row.id: row.name
-        for row in db.session.execute(select(Camera.id, Camera.name).where(Camera.id.in_(ids)))
-    }
+        rows = list(db.session.scalars(query.where(AuditEntry.id < before_id)))
 
 
 def as_dict(entry: AuditEntry) -> dict[str, Any]:
@@ -111,7 +107,8 @@ def _seen_by(actor: User | None) -> list[Any]:
     extent = matrix.scope(actor.role, Action.AUDIT)
     if extent == Scope.ALL:
         return []
-    own = AuditEntry.user_id == actor.id
+    refused = and_(AuditEntry.action == "sign_in.refused", AuditEntry.target_id == actor.id)
+    own = or_(AuditEntry.user_id == actor.id, refused)
     return [or_(own, *map(_is, TECHNICAL)) if extent == Scope.PART else own]
 
 

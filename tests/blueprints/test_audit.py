@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from cctv.extensions import db
-from cctv.models import AuditEntry, Camera, User
-from cctv.services import access, audit_check
+from cctv.extensions import begin_writing, db
+from cctv.models import AuditEntry, Camera, Role, User
+from cctv.services import access, audit, audit_check
 from cctv.services.access import Action
-from tests.blueprints.camera_rows import HTML, add_camera
-from tests.fixtures.application import OWNER_PASSWORD
+from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_camera, add_person
+from tests.fixtures.application import OWNER_PASSWORD, sign_in
 
 CANARY = "canary-Geheim-4711"
 
@@ -143,3 +147,176 @@ def test_a_changed_setting_is_told_with_before_and_after(app: Flask) -> None:
     assert first.details == {"before": {"organisation_name": ""}, "after": {"organisation_name": "Mill"}}
     assert second.details["after"]["organisation_name"] == "Old mill"
     assert CANARY not in str(second.details)
+
+
+def fill(app: Flask, people: dict[str, User], *, rows: int = 0) -> None:
+    """A day of a small site."""
+    with app.app_context():
+        begin_writing()
+        for name, action, more in (
+            ("visitor", "live", {"target": "Gate", "camera_id": 1}),
+            ("admin", "camera.edit", {"target": "Hall", "camera_id": 2}),
+            ("developer", "sign_in", {"target_id": people["developer"].id}),
+            ("admin", "user.disable", {"target": "Visitor"}),
+            ("admin", "export", {"target": "=1+1", "camera_id": 1, "note": "parcel"}),
+        ):
+            audit.set_origin(audit.Origin(people[name].id, people[name].name, "10.0.0.7", "Edge on Windows"))
+            edited = {"before": {"name": "Old"}, "after": {"name": "<b>Hall</b>"}}
+            audit.add(action, **more, **(edited if action == "camera.edit" else {}))
+        audit.set_origin(audit.Origin(None, "", "203.0.113.9", "curl"))
+        audit.add("sign_in.refused", target="Visitor", target_id=people["visitor"].id, times=10)
+        for number in range(rows):
+            audit.add("recording.start", target=f"number {number}", camera_id=3)
+        db.session.commit()
+
+
+@pytest.fixture
+def people(app: Flask, owner: User) -> dict[str, User]:
+    return {role.value: add_person(app, role) for role in Role if role != Role.SUPER_ADMIN}
+
+
+def words(client: FlaskClient, path: str = "/audit", headers: dict[str, str] = HTML) -> list[str]:
+    """The sentences of a page."""
+    page = client.get(path, headers=headers)
+    assert page.status_code == 200
+    found = re.findall(r'log-words"><strong>(.*?)</strong> (.*?)</span>', page.text)
+    return [" ".join(sentence) for sentence in found]
+
+
+EVERYTHING = [
+    "Somebody not signed in was refused to sign in as Visitor, 10 times within an hour",
+    "Admin exported =1+1 (note: parcel)",
+    "Admin switched the account of Visitor off",
+    "Developer signed in",
+    "Admin changed the camera Hall",
+    "Visitor watched Gate",
+]
+
+
+class TestPage:
+    def test_an_admin_reads_everything_in_sentences(self, app: Flask, people: dict[str, User]) -> None:
+        fill(app, people)
+        client = sign_in(app, people["admin"])
+        assert words(client) == ["Admin signed in", *EVERYTHING]
+        page = client.get("/audit", headers=HTML).text
+        assert "Chain intact until" in page
+        assert "<del>Old</del>" in page and "&lt;b&gt;Hall&lt;/b&gt;" in page
+        assert "From 10.0.0.7 with Edge on Windows" in page
+
+    def test_a_developer_sees_the_technics_and_a_visitor_their_own(
+        self, app: Flask, people: dict[str, User]
+    ) -> None:
+        fill(app, people)
+        seen = words(sign_in(app, people["developer"]))
+        assert seen == ["Developer signed in", "Developer signed in", "Admin changed the camera Hall"]
+        seen = words(sign_in(app, people["visitor"]))
+        assert seen == ["Visitor signed in", EVERYTHING[0], "Visitor watched Gate"]
+        hidden = words(sign_in(app, people["visitor"]), "/audit?who=Admin&what=cameras")
+        assert hidden == []
+
+    @pytest.mark.parametrize(
+        ("asked", "expected"),
+        [
+            ("who=vis", [EVERYTHING[5]]),
+            ("who=203.0.113.9", [EVERYTHING[0]]),
+            ("what=cameras", [EVERYTHING[4]]),
+            ("what=refused", [EVERYTHING[0]]),
+            ("what=user.disable", [EVERYTHING[2]]),
+            ("cam=1", [EVERYTHING[1], EVERYTHING[5]]),
+            ("cam=1&what=watched&who=Visitor", [EVERYTHING[5]]),
+            ("from=2001-01-01&to=2001-01-02", []),
+            ("from=yesterday&to=2026-13-01&cam=²&what='", []),
+        ],
+    )
+    def test_filters_are_in_the_address(
+        self, app: Flask, people: dict[str, User], asked: str, expected: list[str]
+    ) -> None:
+        fill(app, people)
+        assert words(sign_in(app, people["admin"]), f"/audit?{asked}") == expected
+
+    def test_the_list_goes_on_below_where_it_ended(self, app: Flask, people: dict[str, User]) -> None:
+        fill(app, people, rows=120)
+        client = sign_in(app, people["admin"])
+        seen, path = [], "/audit?what=recordings"
+        while path:
+            page = client.get(path, headers=HTMX).text
+            assert "<html" not in page
+            seen += re.findall(r"number (\d+)", re.sub(r"<details>.*?log-words", "", page, flags=re.S))
+            more = re.search(r'hx-get="(/audit\?before=[^"]+)"', page)
+            path = more[1].replace("&amp;", "&") if more else ""
+            assert not path or "Load more" in page
+        assert [int(number) for number in seen] == list(reversed(range(120)))
+
+    def test_new_entries_are_offered_not_pushed(self, app: Flask, people: dict[str, User]) -> None:
+        client = sign_in(app, people["admin"])
+        page = client.get("/audit", headers=HTML).text
+        (ask,) = re.findall(r'hx-get="(/audit/news[^"]+)"', page)
+        ask = ask.replace("&amp;", "&")
+        assert client.get(ask, headers=HTMX).status_code == 204
+        fill(app, people)
+        offered = client.get(ask, headers=HTMX).text
+        assert "6 new" in offered
+        assert client.get(ask.replace("shown=0", "shown=6"), headers=HTMX).status_code == 204
+
+    def test_a_broken_chain_is_said(self, app: Flask, people: dict[str, User]) -> None:
+        fill(app, people)
+        with app.app_context():
+            db.session.execute(text("DROP TRIGGER audit_entry_no_delete"))
+            db.session.execute(text("DELETE FROM audit_entry WHERE id = 2"))
+            db.session.commit()
+        page = sign_in(app, people["admin"]).get("/audit", headers=HTML).text
+        assert "Entry 2 is missing" in page and "Chain intact" not in page
+
+    def test_the_number_of_queries_is_constant(self, app: Flask, people: dict[str, User]) -> None:
+        fill(app, people)
+        client = sign_in(app, people["admin"])
+        client.get("/audit", headers=HTML)
+        with QueryCount(app) as few:
+            client.get("/audit", headers=HTML)
+        fill(app, people, rows=200)
+        with QueryCount(app) as many:
+            client.get("/audit", headers=HTML)
+        assert len(few) == len(many) <= 8
+
+    def test_a_stranger_is_sent_to_sign_in(self, client: FlaskClient, owner: User) -> None:
+        assert client.get("/audit", headers=HTML).status_code == 303
+        assert client.post("/audit/export").status_code in {302, 303, 401}
+
+
+class TestExport:
+    def rows(self, client: FlaskClient, asked: str = "") -> list[list[str]]:
+        answer = client.post(f"/audit/export{asked}")
+        assert answer.status_code == 200
+        assert answer.headers["Content-Disposition"].startswith('attachment; filename="audit_')
+        return list(csv.reader(io.StringIO(answer.get_data().decode("utf-8-sig"))))
+
+    def test_it_holds_what_is_seen_and_is_told_itself(self, app: Flask, people: dict[str, User]) -> None:
+        fill(app, people, rows=1200)
+        rows = self.rows(sign_in(app, people["admin"]))
+        assert rows[0][:5] == ["number", "time", "who", "what", "action"]
+        assert [int(row[0]) for row in rows[1:]] == list(reversed(range(1, 1209)))
+        assert rows[1][3] == "exported the audit log"
+        assert "Name: Old → <b>Hall</b>" in {row[8] for row in rows}
+        visitors = self.rows(sign_in(app, people["visitor"]))
+        assert {row[2] for row in visitors[1:]} == {"Visitor", "Somebody not signed in"}
+
+    def test_filters_apply(self, app: Flask, people: dict[str, User]) -> None:
+        fill(app, people)
+        rows = self.rows(sign_in(app, people["admin"]), "?what=cameras")
+        assert [row[3] for row in rows[1:]] == ["changed the camera Hall"]
+        assert told(app)[-1].details == {"filters": {"what": "cameras"}}
+
+    @pytest.mark.parametrize(
+        "name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1", '="a","b"']
+    )
+    def test_no_cell_is_a_formula(self, app: Flask, people: dict[str, User], name: str) -> None:
+        with app.app_context():
+            begin_writing()
+            audit.set_origin(audit.Origin(7, name, name, name))
+            audit.add("live", target=name, note=name)
+            db.session.commit()
+        rows = self.rows(sign_in(app, people["admin"]), "?what=watched")
+        assert len(rows) == 2
+        for cell in rows[1]:
+            assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "＝"))
+        assert rows[1][2].startswith("'")
