@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 
@@ -22,6 +24,22 @@ ABSENT = 987_654
 HTML = {"Accept": "text/html"}
 
 
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    text: str
+    headers: dict[str, str]
+    leads_to: int | None = None  # status of the page that a change redirected to, while the change was there
+
+    @property
+    def location(self) -> str:
+        """Where it sends the person; empty when nowhere on this site."""
+        said = self.headers.get("Location") or self.headers.get("HX-Redirect") or ""
+        return said if said.startswith("/") else ""
+
+
 class Asker:
     """The people, their cookies, and what stands for the parts of an address."""
 
@@ -34,10 +52,17 @@ class Asker:
         ids = [people[name].id for name in ("visitor", "admin", "super_admin")]
         self.person_ids = dict(zip(PERSONS, (*ids, ABSENT), strict=True))
         self.parts: dict[str, object] = {"filename": "css/tokens.css"}
-        self.bearers = {name: self._sign_in_app(user) for name, user in people.items()}
-        self.cookies = {name: self._sign_in(user) for name, user in people.items()}
+        self.bearers: dict[str, str] = {}
+        self.cookies: dict[str, str] = {}
+        for name, user in people.items():
+            self.join(name, user)
         self._file = Path(str(app.extensions["cctv.config"].database_url).removeprefix("sqlite:///"))
         self.keep()
+
+    def join(self, name: str, user: User) -> None:
+        """One more person, signed in here and with an app."""
+        self.people[name] = user
+        self.bearers[name], self.cookies[name] = self._sign_in_app(user), self._sign_in(user)
 
     def _sign_in_app(self, user: User) -> str:
         with self.app.app_context():
@@ -67,31 +92,48 @@ class Asker:
             db.session.remove()
             db.engine.dispose()
         self._file.write_bytes(self._kept)
+        (self._file.parent / "audit_head").unlink(missing_ok=True)  # it is ahead of the database now
 
     def ask(self, entry: Entry, person: str, subject: str, **parts: object) -> int:
         """The status that this person gets about this camera or person."""
-        known = self.parts | {
-            "camera_id": self.camera_ids.get(subject),
-            "user_id": self.person_ids.get(subject),
-            "camera": self.camera_ids.get(subject),
-            "person": self.person_ids.get(subject),
-            **parts,
-        }
-        path = re.sub(r"<(?:[^:<>]*:)?(\w+)>", lambda part: str(_known(known, part[1], entry)), entry.rule)
-        query = _filled(entry.query, known)
+        return self.answer(entry, person, subject, **parts).status
+
+    def answer(self, entry: Entry, person: str, subject: str, **parts: object) -> Answer:
+        """What this person gets about this camera or person."""
+        address = self.address(entry, subject, **parts)
+        known = self._known(subject, parts)
         sends = {how: _filled_all(fields, known) for how, fields in entry.sends.items()}
         if "form" in sends:
             sends["data"] = sends.pop("form")
-        with closing(
-            self.client.open(
-                path, method=entry.method, query_string=query, headers=self.headers(person, path), **sends
-            )
-        ) as answer:
-            if entry.method not in ("GET", "HEAD") or is_api(path):
-                self._redis.empty()  # limits would answer the next one
-            if entry.method not in ("GET", "HEAD") and answer.status_code < 400:
-                self.put_back()
-            return answer.status_code
+        headers = self.headers(person, address)
+        return self.open(entry.method, address, headers, reads=not entry.needs_footage, **sends)
+
+    def address(self, entry: Entry, subject: str, **parts: object) -> str:
+        """The address of an entry with real ids in it."""
+        known = self._known(subject, parts)
+        path = re.sub(r"<(?:[^:<>]*:)?(\w+)>", lambda part: str(_value(known, part[1], entry)), entry.rule)
+        return f"{path}?{_filled(entry.query, known)}" if entry.query else path
+
+    def _known(self, subject: str, parts: dict[str, object]) -> dict[str, object]:
+        camera_id, user_id = self.camera_ids.get(subject), self.person_ids.get(subject)
+        ids = {"camera_id": camera_id, "camera": camera_id, "user_id": user_id, "person": user_id}
+        return self.parts | ids | parts
+
+    def open(
+        self, method: str, address: str, headers: dict[str, str], *, reads: bool = True, **sends: Any
+    ) -> Answer:
+        """Send a request; what it changed is undone afterwards."""
+        with closing(self.client.open(address, method=method, headers=headers, **sends)) as got:
+            text = got.data.decode(errors="replace") if reads else ""
+            answer = Answer(got.status_code, text, dict(got.headers))
+            is_change = method not in ("GET", "HEAD")
+        if is_change and answer.location and answer.status < 400:
+            answer.leads_to = self.client.get(answer.location, headers=headers).status_code
+        if is_change or is_api(address):
+            self._redis.empty()  # limits would answer the next one
+        if is_change and answer.status < 400:
+            self.put_back()
+        return answer
 
     def headers(self, person: str, path: str) -> dict[str, str]:
         """How this person is known at this address: by a cookie or, for an app, by a token."""
@@ -105,11 +147,11 @@ def is_api(path: str) -> bool:
     return path.startswith(("/v0/api/", "/api/"))
 
 
-def _known(known: dict[str, object], name: str, entry: Entry) -> object:
+def _value(known: dict[str, object], name: str, entry: Entry) -> object:
     if known.get(name) is None:
         raise AssertionError(
             f"{entry.label}: nobody knows a value for <{name}>. Make such a thing in the fixture `asker` of"
-            f" test_every_route.py and put its id there: asker.parts[{name!r}] = ..."
+            f" conftest.py and put its id there: asker.parts[{name!r}] = ..."
         )
     return known[name]
 

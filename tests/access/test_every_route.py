@@ -7,7 +7,7 @@ When a new route lands, `test_every_route_has_an_entry` fails and names it. Then
    says which), or add one. Add a line `"POST /your/<int:camera_id>/route" = 303`: what whoever may gets.
 2. Give it what it needs to come so far: `= { ok = 303, form = { name = "x" } }` or `json = {...}`. A 4xx is
    good enough as "ok" when it says that the door was passed (422 for a form without fields).
-3. A part of the address that is new, say <int:group_id>, gets a value in the fixture `asker` below.
+3. A part of the address that is new, say <int:group_id>, gets a value in conftest.py.
 
 The database is put back after every change, so nothing that a route does is seen by the next one.
 """
@@ -26,46 +26,22 @@ from werkzeug.routing import Rule
 from cctv.blueprints import stills
 from cctv.clock import now_ms
 from cctv.extensions import db
-from cctv.models import Camera, Probe, RecordingMode, User
-from cctv.services import access, probes, sessions, settings, users
+from cctv.models import Camera, User
+from cctv.services import access, sessions
 from cctv.services.access import Action
 from cctv.storage.growing import GrowingRun
 from tests.access import expectation
 from tests.access.asking import Asker, is_api
 from tests.access.expectation import Entry
-from tests.access.people import ANONYMOUS, EVERYBODY, add_everybody
-from tests.blueprints.camera_rows import add_camera
+from tests.access.people import ANONYMOUS, EVERYBODY
 from tests.cameras import CameraFarm
 from tests.captured import GrowingCapture
-from tests.servers import RedisServer
 from tests.waiting import wait_until
 
 ENTRIES = expectation.read()
 VERBS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 # What may answer a verb that an address does not have: nobody gets in by it.
 NO_VERB = {303, 401, 404, 405}
-
-
-@pytest.fixture
-def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Asker:
-    """Everybody, a camera that is granted to some of them, another one, and one of each other thing."""
-    monkeypatch.setattr(users, "_ROUNDS", 4)
-    cameras = add_camera(app, "Gate"), add_camera(app, "Yard")
-    people = add_everybody(app, cameras[0])
-    with app.app_context():
-        settings.save(setup_finished=True)
-        for camera_id in cameras:
-            db.session.get_one(Camera, camera_id).recording_mode = RecordingMode.MANUAL
-        probe = Probe(user_id=people["super_admin"].id, url="rtsp://127.0.0.9/x", username="", state="done")
-        probe.steps, probe.result = [], {}
-        db.session.add(probe)
-        db.session.commit()
-        for kind in (".jpg", ".mp4"):
-            probes.picture_path(probe.id).with_suffix(kind).write_bytes(b"x")
-        probe_id = probe.id
-    asker = Asker(app, people, cameras, redis_server)
-    asker.parts["probe_id"] = probe_id
-    return asker
 
 
 def verbs(rule: Rule) -> set[str]:

@@ -1,0 +1,62 @@
+"""The site that the tests of access ask: everybody, two cameras, and one of each other thing.
+
+When an address has a part that is new, say <int:group_id>, its value is made in `asker`.
+"""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from cctv.clock import now_ms
+from cctv.extensions import db
+from cctv.models import Camera, Event, ModeChange, Probe, RecordingMode, Stream, StreamState
+from cctv.services import probes, settings, users
+from tests.access.asking import Asker
+from tests.access.people import add_everybody
+from tests.blueprints.camera_rows import add_camera
+from tests.servers import RedisServer
+
+# Of the camera that nobody was granted: found nowhere by chance.
+FOREIGN_NAME, FOREIGN_ID = "Zebra vault", 918_273
+
+
+@pytest.fixture
+def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Asker:
+    """Everybody, a camera that is granted to some of them, another one, and one of each other thing."""
+    monkeypatch.setattr(users, "_ROUNDS", 4)
+    cameras = add_camera(app, "Gate", sub=True), _add_foreign(app)
+    people = add_everybody(app, cameras[0])
+    with app.app_context():
+        settings.save(setup_finished=True)
+        for camera_id in cameras:
+            db.session.get_one(Camera, camera_id).recording_mode = RecordingMode.MANUAL
+        probe = Probe(user_id=people["super_admin"].id, url="rtsp://127.0.0.9/x", username="", state="done")
+        probe.steps, probe.result = [], {}
+        db.session.add(probe)
+        db.session.commit()
+        for kind in (".jpg", ".mp4"):
+            probes.picture_path(probe.id).with_suffix(kind).write_bytes(b"x")
+        probe_id = probe.id
+    asker = Asker(app, people, cameras, redis_server)
+    asker.parts["probe_id"] = probe_id
+    return asker
+
+
+def _add_foreign(app: Flask) -> int:
+    with app.app_context():
+        camera = Camera(id=FOREIGN_ID, number=77, name=FOREIGN_NAME)
+        stream = Stream(
+            kind="main", url="rtsp://127.0.0.77/zebra", state=StreamState.OFFLINE, cause="noroute"
+        )
+        stream.state_since_ms, stream.renewed_ms = now_ms() - 60_000, now_ms() + 3_600_000
+        camera.streams = [stream]
+        event = Event(
+            at_ms=now_ms(), kind="lost", severity="bad", camera_id=FOREIGN_ID, text=f"{FOREIGN_NAME} lost"
+        )
+        mode = ModeChange(camera_id=FOREIGN_ID, mode="continuous", started_ms=now_ms() - 60_000)
+        db.session.add_all([camera, event])
+        db.session.flush()
+        db.session.add(mode)
+        db.session.commit()
+    return FOREIGN_ID
