@@ -5,6 +5,7 @@ RQ delivers and shows the work; when Redis is away or empty nothing here ends a 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -41,7 +42,15 @@ class CaptureWorker(BaseWorker):
     death_penalty_class = TimerDeathPenalty
     max_connection_wait_time = 2.0  # between tries while Redis is away
 
-    def __init__(self, connection: Redis, node: CaptureNode, steward: Steward) -> None:
+    def __init__(
+        self,
+        connection: Redis,
+        node: CaptureNode,
+        steward: Steward,
+        *,
+        before: CaptureWorker | None = None,
+    ) -> None:
+        """`before`: the worker of this process whose loop has failed; its jobs go on as this one's."""
         super().__init__(
             [queue.queue(queue.CAPTURE, connection)],
             connection=connection,
@@ -56,7 +65,10 @@ class CaptureWorker(BaseWorker):
         self._jobs: dict[str, Job] = {}  # by execution id
         self._lock = threading.RLock()
         self._attached: set[int] = set()  # streams with a job here
-        self._beats: threading.Thread | None = None
+        if before is not None:
+            self._jobs, self._lock, self._attached = before._jobs, before._lock, before._attached
+            self.executions = before.executions
+        self._has_ended = threading.Event()
         self.is_leaving = False
 
     # --- RQ's life cycle -----------------------------------------------------------------------------
@@ -67,15 +79,29 @@ class CaptureWorker(BaseWorker):
     def bootstrap(self, *arguments: Any, **options: Any) -> None:
         """As RQ's, and begin to renew the leases of all jobs."""
         super().bootstrap(*arguments, **options)
-        self._beats = threading.Thread(target=self._beat_for_ever, name="beats", daemon=True)
-        self._beats.start()
+        threading.Thread(target=self._beat_for_ever, name="beats", daemon=True).start()
 
     def teardown(self) -> None:
         """As RQ's; without Redis there is nothing to take leave from."""
-        try:
-            super().teardown()
-        except (RedisError, OSError):
-            pass
+        for step in (self.register_death, self.unsubscribe):
+            with contextlib.suppress(RedisError, OSError):
+                step()
+
+    def unsubscribe(self) -> None:
+        """As RQ's; its thread ends also when Redis does not hear of it."""
+        if self.pubsub_thread is not None:
+            self.pubsub_thread.stop()
+        super().unsubscribe()
+
+    def let_go(self) -> None:
+        """After the loop: nothing of it is left but the jobs, which go on. They connect anew at their end."""
+        self._stop_requested = True
+        self._has_ended.set()
+        with contextlib.suppress(RedisError, OSError):
+            self.unsubscribe()
+        if self.pubsub is not None:
+            self.pubsub.close()
+        self.connection.connection_pool.disconnect()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """The lease of a job: short, so that a dead worker's are given to another one soon."""
@@ -167,8 +193,7 @@ class CaptureWorker(BaseWorker):
     # --- leases --------------------------------------------------------------------------------------
 
     def _beat_for_ever(self) -> None:
-        while not self._stop_requested:
-            time.sleep(_BEAT_S)
+        while not self._has_ended.wait(_BEAT_S) and not self._stop_requested:
             try:
                 self._beat()
                 self._attach_missing()
@@ -241,14 +266,14 @@ class Jobs(threading.Thread):
             while not self._is_stopping:
                 try:
                     connection = queue.connect(self._url, timeout_seconds=None)
-                    self._worker = CaptureWorker(connection, self._node, self._steward)
+                    self._worker = CaptureWorker(connection, self._node, self._steward, before=self._worker)
                     self._worker.work(logging_level="WARNING")
                 except (RedisError, OSError, ValueError) as error:
                     _log.warning("the capture queue does not answer: %s", error)
                 except Exception:  # the captures go on whatever RQ meets
                     _log.exception("the queue's loop failed")
-                if self._worker is not None:
-                    self._worker._stop_requested = True
+                if self._worker is not None and not self._is_stopping:
+                    self._worker.let_go()
                 time.sleep(1.0)
 
     def leave(self) -> None:
