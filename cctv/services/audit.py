@@ -93,7 +93,7 @@ def note(
     """
     key: tuple[Any, ...] = (action,)
     try:
-        who = user.id if user else (_origin().user_id or _origin().user_name)
+        who = user.id if user else (origin().user_id or origin().user_name)
         key = (who, action, camera_id, target, now_ms() // _HOUR_MS)
         if not _notes().is_due(key):
             return
@@ -127,26 +127,27 @@ def _entry(
     user: User | None,
     details: Mapping[str, Any],
 ) -> dict[str, Any]:
-    origin = _origin()
+    actor = origin()
     return {
-        "user_id": user.id if user else origin.user_id,
-        "user_name": _text(user.name if user else origin.user_name, 120),
+        "user_id": user.id if user else actor.user_id,
+        "user_name": _text(user.name if user else actor.user_name, 120),
         "action": action,
         "target": _text(target, 160),
         "target_id": target_id,
         "camera_id": camera_id,
-        "address": _text(origin.address, 64),
-        "device": _text(origin.device, 120),
+        "address": _text(actor.address, 64),
+        "device": _text(actor.device, 120),
         "details": _clean(details),
     }
 
 
-def _origin() -> Origin:
-    origin = g.get("audit_origin")
-    if origin is None:
+def origin() -> Origin:
+    """Who acts in this request, job or command, and from where."""
+    known = g.get("audit_origin")
+    if known is None:
         is_typed = click.get_current_context(silent=True) is not None
         return Origin(None, "command line" if is_typed else "system")
-    return origin() if callable(origin) else origin
+    return known() if callable(known) else known
 
 
 def _changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> dict[str, Any]:

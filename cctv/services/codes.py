@@ -17,7 +17,7 @@ from cctv import keys
 from cctv.clock import utcnow
 from cctv.errors import Invalid, LimitReached
 from cctv.extensions import begin_writing, db
-from cctv.models import CodePurpose, OneTimeCode, User
+from cctv.models import CodePurpose, OneTimeCode, Setting, User
 
 DIGITS = 8
 CODE_SECONDS = 600
@@ -81,20 +81,21 @@ def make(user: User, purpose: CodePurpose, *, email: str | None = None) -> Made:
     return made
 
 
-def use_code(user: User, purpose: CodePurpose, code: str) -> OneTimeCode:
+def use_code(user: User | None, purpose: CodePurpose, code: str) -> OneTimeCode:
     """Use what was typed, in the caller's transaction: call it before changing anything else.
 
-    A wrong try is committed at once; spaces and dashes in it do not matter.
+    A wrong try is committed at once; spaces and dashes in it do not matter. `user` None: a name that nobody
+    has, which takes as long and gets the same answer.
 
     Raises:
         Invalid: wrong, used, too old, tried too often - the same sentence for all of them.
     """
     digits = "".join(character for character in code if character.isdigit())
-    now = utcnow()
+    now, user_id = utcnow(), user.id if user else 0
     row = db.session.scalar(
         select(OneTimeCode)
         .where(
-            OneTimeCode.user_id == user.id,
+            OneTimeCode.user_id == user_id,
             OneTimeCode.purpose == purpose,
             OneTimeCode.used_at.is_(None),
             OneTimeCode.created_at > now - timedelta(seconds=CODE_SECONDS),
@@ -106,10 +107,13 @@ def use_code(user: User, purpose: CodePurpose, code: str) -> OneTimeCode:
         .with_for_update()  # of two at once the second one sees what the first one did
         .execution_options(populate_existing=True)
     )
-    if row is None or _tries_lately(user) >= MOST_TRIES_HOURLY:
-        db.session.rollback()
+    is_tried_out = _tries_lately(user_id) >= MOST_TRIES_HOURLY
+    right = row.code_hash if row else ""
+    is_right = hmac.compare_digest(right, _code_hash(user_id, purpose, digits))
+    if row is None or is_tried_out:
+        _write_as_much()
         raise Invalid({"code": WRONG})
-    if not hmac.compare_digest(row.code_hash, _code_hash(user.id, purpose, digits)):
+    if not is_right:
         row.tries += 1
         db.session.commit()
         raise Invalid({"code": WRONG})
@@ -167,10 +171,18 @@ def _by_link(purpose: CodePurpose, token: str) -> Select[tuple[OneTimeCode]]:
     )
 
 
-def _tries_lately(user: User) -> int:
+def _write_as_much() -> None:
+    """One row, unchanged: a commit costs milliseconds, by which one could tell whether there was a code."""
+    db.session.execute(
+        update(Setting).where(Setting.key == "organisation_name").values(key="organisation_name")
+    )
+    db.session.commit()
+
+
+def _tries_lately(user_id: int) -> int:
     since = utcnow() - timedelta(hours=1)
     query = select(func.sum(OneTimeCode.tries)).where(
-        OneTimeCode.user_id == user.id, OneTimeCode.created_at > since
+        OneTimeCode.user_id == user_id, OneTimeCode.created_at > since
     )
     return int(db.session.scalar(query) or 0)
 
