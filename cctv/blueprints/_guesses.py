@@ -80,6 +80,18 @@ def of_code() -> Guess:
     return Guess(own, None, tries.take(own))
 
 
+def of_letters() -> Guess:
+    """Count a wish for a mail with a code; how many an account gets is limited in codes.py."""
+    own = Limit("letters", client_address(), _FREE_CODES)
+    return Guess(own, None, tries.take(own))
+
+
+def of_mailed_code() -> Guess:
+    """Count a try of a mailed code; how often each code may be tried is limited in codes.py."""
+    own = Limit("mailed", client_address(), _FREE_OF_ADDRESS)
+    return Guess(own, None, tries.take(own))
+
+
 def of_sudo(user: User) -> Guess:
     """Count a try to confirm with the password: by session, so that a stolen one slows nobody else."""
     own = Limit("sudo", user.session_id, _FREE)

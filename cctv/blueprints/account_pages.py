@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from cctv.blueprints import sudo
+from cctv.blueprints import recovery, sudo
 
 
 def register_account(app: Flask) -> None:
     """Register the pages of one's own account."""
     app.register_blueprint(sudo.blueprint)
+    app.register_blueprint(recovery.blueprint)
