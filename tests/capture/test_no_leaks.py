@@ -12,7 +12,8 @@ from tests.capture.rig import Cam, Rig
 from tests.capture.test_worker_faults import jobs_shown
 from tests.waiting import wait_until
 
-CYCLES = 3
+CYCLES = 4
+POOLED = 2
 
 
 def worker_of(rig: Rig) -> psutil.Process:
@@ -21,20 +22,20 @@ def worker_of(rig: Rig) -> psutil.Process:
 
 
 def wait_until_as_small(rig: Rig, threads: int, descriptors: int) -> None:
-    """Threads of what has just ended may live for a moment; two descriptors are what a new query may take."""
+    """Threads of what has just ended may live for a moment. Pools of threads and of connections may still
+    have grown by a few since; one left behind by each stream in each cycle would be more."""
     worker = worker_of(rig)
 
-    def sizes() -> str:
-        return f"{worker.num_threads()} threads, {worker.num_fds()} descriptors"
+    def sizes() -> tuple[int, int]:
+        return worker.num_threads(), worker.num_fds()
+
+    def is_small() -> bool:
+        return sizes()[0] <= threads + POOLED and sizes()[1] <= descriptors + 2 * POOLED
 
     try:
-        wait_until(
-            lambda: worker.num_threads() <= threads and worker.num_fds() <= descriptors + 2,
-            15,
-            "it to shrink",
-        )
+        wait_until(is_small, 15, "it to shrink")
     except AssertionError as error:
-        raise AssertionError(f"{error}: {sizes()} instead of {threads} and {descriptors}") from None
+        raise AssertionError(f"{error}: {sizes()} instead of {(threads, descriptors)}") from None
 
 
 def settled(rig: Rig, cams: list[Cam]) -> None:
@@ -78,7 +79,7 @@ def test_streams_that_are_lost_and_won_again_leave_nothing_behind(rig: Rig) -> N
         for cam, fence in zip(cams, fences, strict=True):
             wait_until(lambda cam=cam, fence=fence: rig.stream(cam).fence > fence, 10, "the stream to be won")
         settled(rig, cams)
-        if cycle == 0:  # pools and caches are as large as they get
+        if cycle == 0:
             threads, descriptors = worker_of(rig).num_threads(), worker_of(rig).num_fds()
     wait_until_as_small(rig, threads, descriptors)
 
