@@ -13,7 +13,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask_login import current_user, login_required
 
 from cctv import clock
-from cctv.blueprints import _htmx
+from cctv.blueprints import _calendar, _htmx
 from cctv.blueprints._rights import rights
 from cctv.errors import NotFound
 from cctv.models import Camera, User
@@ -28,6 +28,7 @@ _MOST_CAMERAS = 4  # in step
 _SHORTEST_MS, _LONGEST_MS = 60_000, 25 * 3600_000
 _AXIS_STEPS_MS = (10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 10_800_000)
 _MOST_TICKS = 9
+_CLOCKS_CHANGE_BY_MS = 900_000  # offsets of time zones are multiples of this
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def show() -> Response:
         "playback/show.html",
         cameras=cameras,
         chosen=chosen,
-        cams=",".join(str(camera.id) for camera in chosen),
+        cams=_ids(chosen),
+        all_cams=_ids(cameras[:_MOST_CAMERAS]),
         lost=lost,
         most=_MOST_CAMERAS,
         tokens={camera.id: access.media_token(_user(), camera.id, Action.PLAYBACK) for camera in chosen},
@@ -83,9 +85,13 @@ def show() -> Response:
 @blueprint.get("/lanes")
 @login_required
 def lanes() -> Response:
-    """The lanes of `cams` between `from` and `to`, redrawn on zoom, pan and by themselves today."""
-    access.authorise(_user(), None, Action.PLAYBACK)
-    cameras = _chosen(access.visible_cameras(_user(), Action.PLAYBACK))
+    """The lanes of `cams` between `from` and `to`, or of a `day`; redrawn on zoom, pan and by themselves
+    today."""
+    cameras = _playable()
+    if day := _parse_day(request.args.get("day", "")):
+        return _htmx.render(
+            "playback/_lanes.html", **_lanes(cameras, Window(*clock.day_bounds_ms(day, settings.zone())))
+        )
     start = request.args.get("from", 0, type=int)
     end = request.args.get("to", 0, type=int)
     span = min(max(end - start, _SHORTEST_MS), _LONGEST_MS)
@@ -112,14 +118,29 @@ def seek() -> Response:
     )
 
 
-@blueprint.get("/days")
+@blueprint.get("/calendar")
 @login_required
-def days() -> Response:
-    """The days of `month` (YYYY-MM) on which any of `cams` has footage."""
+def show_calendar() -> Response:
+    """The month of `month` or `day` (any of its days), with the days marked on which `cams` has footage."""
+    cameras = _playable()
+    today = clock.site_day(clock.now_ms(), settings.zone())
+    opened = _parse_day(request.args.get("day", "")) or today
+    month = _calendar.month_around(
+        _parse_day(request.args.get("month", "")) or opened, [camera.id for camera in cameras], today=today
+    )
+    return _htmx.render(
+        "playback/_calendar.html", month=month, opened=opened, today=today, cams=_ids(cameras)
+    )
+
+
+def _playable() -> list[Camera]:
+    """The chosen cameras, for a fragment."""
     access.authorise(_user(), None, Action.PLAYBACK)
-    cameras = _chosen(access.visible_cameras(_user(), Action.PLAYBACK))
-    found = timeline.days_with_recordings([camera.id for camera in cameras], request.args.get("month", ""))
-    return jsonify(days=[day.isoformat() for day in found])
+    return _chosen(access.visible_cameras(_user(), Action.PLAYBACK))
+
+
+def _ids(cameras: list[Camera]) -> str:
+    return ",".join(str(camera.id) for camera in cameras)
 
 
 def _user() -> User:
@@ -180,10 +201,12 @@ def _day(chosen: list[Camera], at_ms: int, now_ms: int) -> dict[str, Any]:
     return {
         "day": day,
         "day_words": f"{day:%A %-d %B %Y}",
+        "day_short": f"{day:%a %-d %b}",
         "day_before": day - timedelta(days=1),
         "day_after": day + timedelta(days=1),
         "today": clock.site_day(now_ms, zone),
         "day_from_ms": start_ms,
+        "day_to_ms": end_ms,
         "nearest_days": nearest,
     }
 
@@ -228,12 +251,12 @@ def _ticks(window: Window) -> list[tuple[int, str]]:
     span = window.to_ms - window.from_ms
     step = next((s for s in _AXIS_STEPS_MS if span / s <= _MOST_TICKS), _AXIS_STEPS_MS[-1])
     zone = settings.zone()
-    offset = clock.from_ms(window.from_ms).astimezone(zone).utcoffset()
-    shift_ms = int(offset.total_seconds() * 1000) if offset else 0
-    first = -(-(window.from_ms + shift_ms) // step) * step - shift_ms
+    look = min(step, _CLOCKS_CHANGE_BY_MS)
     ticks = []
-    for ms in range(first, window.to_ms + 1, step):
+    for ms in range(-(-window.from_ms // look) * look, window.to_ms + 1, look):
         moment = clock.from_ms(ms).astimezone(zone)
+        if (moment.hour * 3600 + moment.minute * 60 + moment.second) * 1000 % step:
+            continue
         words = moment.strftime("%H:%M:%S" if step < 60_000 else "%H:%M")
         ticks.append((ms, f"{words} (2nd)" if moment.fold else words))
     return ticks

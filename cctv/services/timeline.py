@@ -54,6 +54,15 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
+class MonthDays:
+    """Site-local days of a month: with footage, and of these with what people started or locked."""
+
+    recorded: set[date]
+    manual: set[date]
+    locked: set[date]
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
     """Where a moment leads: there, or to the nearest footage; `sentence` says why not there."""
 
@@ -125,6 +134,25 @@ def days_with_recordings(camera_ids: Iterable[int], month: str) -> list[date]:
         )
         looks.append(select(literal(number).label("number")).where(has_footage))
     return [days[number] for number in sorted(db.session.scalars(union_all(*looks)))]
+
+
+def month_of(camera_ids: Iterable[int], month: str) -> MonthDays:
+    """What a calendar marks in a month ("2026-11"); three queries."""
+    ids = list(camera_ids)
+    recorded = set(days_with_recordings(ids, month))
+    if not recorded:
+        return MonthDays(set(), set(), set())
+    zone = settings.zone()
+    bounds = {day: day_bounds_ms(day, zone) for day in recorded}
+    start_ms = min(start for start, _end in bounds.values())
+    end_ms = min(max(end for _start, end in bounds.values()), now_ms())
+    manual, locked = _recordings(ids, start_ms, end_ms)
+
+    def touched(found: dict[int, list[Interval]]) -> set[date]:
+        spans = [span for spans in found.values() for span in spans]
+        return {day for day, (start, end) in bounds.items() if any(s < end and start < e for s, e in spans)}
+
+    return MonthDays(recorded, touched(manual), touched(locked))
 
 
 def next_recorded(camera_id: int, ms: int) -> int | None:

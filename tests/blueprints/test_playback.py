@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cctv.clock import now_ms
+from cctv.extensions import db
+from cctv.models import Recording, Role
+from cctv.services import settings
+from tests.blueprints.camera_rows import add_person
+from tests.fixtures.application import sign_in
 from tests.services.footage import MINUTE, index_spans, make_camera
 
 HTML = {"Accept": "text/html"}
@@ -88,3 +94,67 @@ def test_a_typed_time_is_located_and_nonsense_is_answered(
 def test_strangers_are_sent_to_the_sign_in_page(client: FlaskClient, owner: object) -> None:
     assert client.get("/playback", headers=HTML).status_code in {302, 303}
     assert client.get("/playback/seek?cam=1&t=1").status_code in {302, 303, 401}
+
+
+@pytest.mark.parametrize(("day", "hours", "twice"), [("2026-10-25", 25, True), ("2026-03-29", 23, False)])
+def test_a_day_on_which_the_clocks_change_is_drawn_whole(
+    app: Flask, signed_in: FlaskClient, day: str, hours: int, twice: bool
+) -> None:
+    with app.app_context():
+        settings.save(time_zone="Europe/Lisbon")
+        camera_id = make_camera(since_ms=0).id
+    lanes = signed_in.get(f"/playback/lanes?cams={camera_id}&day={day}").text
+    start, end = (int(re.search(rf'data-{name}="(\d+)"', lanes)[1]) for name in ("from", "to"))  # type: ignore[index]
+    assert end - start == hours * 60 * MINUTE
+    assert re.findall(r">(\d\d:\d\d)</text>", lanes) == [f"{n:02}:00" for n in range(0, 24, 3)] + ["00:00"]
+    night = signed_in.get(f"/playback/lanes?cams={camera_id}&from={start}&to={start + 6 * 60 * MINUTE}").text
+    assert ("01:00 (2nd)" in night) == twice
+    assert "02:00" in night
+
+
+def test_the_calendar_marks_what_is_recorded_pressed_and_locked(
+    app: Flask, signed_in: FlaskClient, filmed: tuple[int, int]
+) -> None:
+    camera_id, start_ms = filmed
+    with app.app_context():
+        rows = [
+            Recording(
+                camera_id=camera_id, kind="manual", started_ms=start_ms - 60 * DAY, ended_ms=start_ms + MINUTE
+            ),
+            Recording(
+                camera_id=camera_id,
+                kind="continuous",
+                started_ms=start_ms,
+                ended_ms=start_ms + MINUTE,
+                locked_by="Olive",
+            ),
+        ]
+        db.session.add_all(rows)
+        db.session.commit()
+    query = f"cams={camera_id}&day={day_of(start_ms)}"
+    month = signed_in.get(f"/playback/calendar?{query}").text
+    assert month.count("is-recorded") == 1
+    assert "recorded, with a recording that somebody started, locked" in month
+    assert f'href="/playback?cams={camera_id}&amp;day={day_of(start_ms)}"' in month
+    assert 'aria-current="date"' in month
+    before = re.search(r'id="cal-before" hx-get="([^"]+)"', month)
+    assert before
+    earlier = signed_in.get(before[1].replace("&amp;", "&")).text
+    assert "is-recorded" not in earlier
+    assert 'id="cal-after"' in earlier
+
+
+@pytest.mark.parametrize("month", ["rubbish", "0001-01-01", "9999-12-31", "2100-01-01"])
+def test_a_month_that_is_none_shows_the_present(
+    signed_in: FlaskClient, filmed: tuple[int, int], month: str
+) -> None:
+    answer = signed_in.get(f"/playback/calendar?cams={filmed[0]}&month={month}")
+    assert answer.status_code == 200
+    assert f"{datetime.now(UTC):%B %Y}" in answer.text
+
+
+def test_the_calendar_is_not_for_who_may_not_play_back(
+    app: Flask, filmed: tuple[int, int], owner: object
+) -> None:
+    visitor = sign_in(app, add_person(app, Role.VISITOR))
+    assert visitor.get(f"/playback/calendar?cams={filmed[0]}").status_code == 403

@@ -25,6 +25,7 @@ from tests.waiting import wait_until
 
 FIRST_SECONDS, SEEK_SECONDS = 0.6, 0.4  # of an idle machine, where scripts/bench looks at them
 BUSY = 10  # a hang is found here, not a slow machine
+COLD_STILL_MS, WARM_STILL_MS = 300, 150
 TEN_MINUTES = "10m"
 
 
@@ -345,6 +346,31 @@ def test_the_preview_shows_a_still_and_never_asks_for_two_at_once(page: Page, si
     expect(page.locator("#pb-preview")).to_be_hidden()
 
 
+def test_the_preview_is_there_at_once(page: Page, site: Filmed) -> None:
+    began, ended = site.earlier_ms
+    open_at(page, site, began + 500)
+    wait_until(lambda: shown(page), 5, "a picture")
+    page.keyboard.press("k")
+    page.evaluate("""() => {
+      const image = document.querySelector("#pb-preview img");
+      image.addEventListener("load", () => (window.took = performance.now() - window.movedAt));
+      document.querySelector("#pb-timeline").addEventListener("pointerenter", () => (window.movedAt = performance.now()));
+    }""")
+    y, places = lane_y(page), [x_of(page, began + (ended - began) * n / 6) for n in range(1, 6)]
+
+    def look(x: float) -> float:
+        page.mouse.move(x, 200)
+        page.evaluate("window.took = 0")
+        page.mouse.move(x, y)
+        took: float = wait_until(lambda: page.evaluate("window.took"), 3, "the still")
+        return took
+
+    cold, warm = [look(x) for x in places], [look(x) for x in places]
+    # The best of five says what it takes; the others, what else this machine has to do.
+    assert min(cold) <= COLD_STILL_MS, cold
+    assert min(warm) <= WARM_STILL_MS, warm
+
+
 def test_two_cameras_stay_in_step_over_a_seek_and_a_change_of_speed(page: Page, site: Filmed) -> None:
     def apart() -> float:
         pictures = shown(page), shown(page, 1)
@@ -415,6 +441,34 @@ def test_on_a_phone_there_is_one_lane_and_nothing_scrolls_sideways(page: Page, s
     wait_until(lambda: round((view(page)[1] - view(page)[0]) / 3600_000) == 6, 3, "six hours on a phone")
 
 
+def test_a_phone_shows_the_day_small_above_and_a_tap_on_it_leads_there(page: Page, site: Filmed) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_at(page, site, site.hole_ms[1] + 2000, zoom="6h")
+    lane, frame = page.locator("#pb-mini .lane"), page.locator(".pb-mini-view")
+    expect(lane.locator(".recorded").first).to_be_attached()
+    box = page.locator(".pb-mini-lane").bounding_box()
+    assert box is not None
+    day = site.started_ms // DAY_MS * DAY_MS
+    shown_from = max(0.0, (view(page)[0] - day) / DAY_MS)
+    left = (frame.bounding_box() or {})["x"]
+    assert abs(left - box["x"] - shown_from * box["width"]) < 3, "the frame is what the timeline shows"
+    page.mouse.click(box["x"] + 1, box["y"] + 8)
+    wait_until(lambda: clock_of(page) - day < 600_000, 3, "the start of the day")
+    page.get_by_role("link", name="Day before").click()
+    expect(page.locator("#pb-empty")).to_be_visible()
+    expect(lane.locator(".recorded")).to_have_count(0)
+
+
+def test_an_hour_that_comes_twice_is_told_apart(page: Page, site: Filmed) -> None:
+    open_at(page, site, site.started_ms + 1000)
+    said = page.evaluate("""() => {
+      const zone = { timeZone: "Europe/Lisbon", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+      playback.clockWords = new Intl.DateTimeFormat("en-GB", zone);
+      return [0, 1, 2].map((hour) => playback.words(Date.UTC(2026, 9, 25, hour, 30)));
+    }""")
+    assert said == ["01:30:00", "01:30:00 (2nd)", "02:30:00"]
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_axe_finds_nothing(page: Page, site: Filmed, theme: str) -> None:
     for width, height in ((1440, 900), (390, 844)):
@@ -446,11 +500,40 @@ def test_days_lead_to_their_first_footage_and_an_empty_day_to_the_nearest(page: 
     picture = wait_shown(page, near_ms=earlier, within_ms=2500)
     assert is_right(Shown(picture.number, picture.ms + 2 * DAY_MS))
     assert page.input_value("#pb-date") == f"{datetime.fromtimestamp(earlier / 1000, UTC):%Y-%m-%d}"
+    expect(page.locator("#pb-day-words")).to_have_text(
+        f"{datetime.fromtimestamp(earlier / 1000, UTC):%a %-d %b}"
+    )
     expect(page.locator("#pb-empty")).to_have_count(0)
     page.get_by_role("link", name="Day after").click()
     expect(empty).to_be_visible()
     page.get_by_role("link", name="Day after").click()
     wait_shown(page, near_ms=site.started_ms, within_ms=2500)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_calendar_underlines_days_with_footage_and_leads_there(
+    page: Page, site: Filmed, theme: str
+) -> None:
+    open_at(page, site, site.started_ms + 1000)
+    page.evaluate("(theme) => { document.documentElement.dataset.bsTheme = theme }", theme)
+    opener = page.locator("#pb-choose-day")
+    opener.click()
+    month = page.locator("#pb-month")
+    today = month.locator('[aria-current="date"]')
+    expect(today).to_have_text(f"{datetime.fromtimestamp(site.started_ms / 1000, UTC).day}")
+    assert "underline" in today.evaluate("(day) => getComputedStyle(day).textDecorationLine")
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    expect(month).to_be_hidden()
+    assert "/playback" in page.url, "Esc closed the calendar, not the page"
+    opener.click()
+    earlier = datetime.fromtimestamp(site.earlier_ms[0] / 1000, UTC)
+    if earlier.month != datetime.fromtimestamp(site.started_ms / 1000, UTC).month:
+        month.get_by_role("button", name="Month before").click()
+    month.get_by_role(
+        "link", name=f"{earlier:%-d %B}, recorded, with a recording that somebody started"
+    ).click()
+    wait_shown(page, near_ms=site.earlier_ms[0], within_ms=2500)
 
 
 def test_no_script_of_ours_is_large(page: Page, site: Filmed) -> None:

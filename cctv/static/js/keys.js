@@ -82,6 +82,7 @@ function startG() {
 function onKey(event) {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
   if (isTyping(event.target) || isForControl(event) || isOff()) return;
+  if (event.key === "Escape" && document.querySelector(":popover-open")) return; // closes that
   if (isGoing) return afterG(event);
   if (event.key === "?" && !document.querySelector("dialog[open]")) return showShortcuts(event);
   if (event.key === "g" && !document.querySelector("dialog[open]")) return startG();

@@ -1,6 +1,8 @@
 // The playback page: one clock, up to four cameras in step, and the controls. A camera's video is recorded.js, the
 // timeline is timeline.js; nothing here loads or draws.
 
+import { DayLane } from "./daylane.js";
+import { watchTaps } from "./gestures.js";
 import { Recorded } from "./recorded.js";
 import { Timeline } from "./timeline.js";
 import { element } from "./marks.js";
@@ -14,14 +16,16 @@ const LOOSE_S = 0.05; // followers within this are left alone
 const TIGHT_S = 0.4; // beyond this they seek instead of hurrying
 const NEWEST_MS = 8000; // so far behind now there is footage of a camera that records
 const BEAT_MS = 200;
+const HOUR_MS = 3600_000;
 
 class Playback {
   constructor(root) {
     this.root = root;
     this.at = Number(root.dataset.at);
     this.skew = Number(root.dataset.now) - Date.now(); // the server's clock is the one that dated the footage
-    this.words = this.format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    this.clockWords = this.format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
     this.dayWords = this.format({ day: "numeric", month: "short" });
+    this.longDayWords = this.format({ weekday: "short", day: "numeric", month: "short" });
     this.isoDay = this.format({ year: "numeric", month: "2-digit", day: "2-digit" }, "en-CA");
     this.players = [...root.querySelectorAll(".pb-tile")].map((tile) => new Recorded(tile, {
       locate: (camera, ms) => this.locate(camera, ms),
@@ -30,12 +34,19 @@ class Playback {
     this.clock = root.querySelector("#pb-clock");
     this.said = root.querySelector("#pb-said");
     this.timeline = new Timeline(root.querySelector("#pb-timeline"), this.players.map((player) => player.camera), {
-      words: (ms) => this.words.format(ms),
+      words: (ms) => this.words(ms),
       now: () => this.now(),
       at: () => this.at,
+      moved: () => this.dayLane?.paint(),
       seek: (ms) => this.seek(ms),
       toStart: () => this.actions.start(),
       toEnd: () => this.actions.newest(),
+    });
+    this.dayLane = new DayLane(root.querySelector("#pb-mini"), {
+      camera: () => this.main.camera,
+      day: () => this.isoDay.format(this.at),
+      view: () => this.timeline,
+      go: (ms) => this.go(Math.min(ms, this.now())),
     });
     this.setMain(this.players[0]);
     this.setSpeed(Number(root.dataset.speed));
@@ -53,10 +64,16 @@ class Playback {
     return Date.now() + this.skew;
   }
 
+  // The hour that comes twice when the clocks go back is told apart.
+  words(ms) {
+    const text = this.clockWords.format(ms);
+    return this.clockWords.format(ms - HOUR_MS) === text ? `${text} (2nd)` : text;
+  }
+
   // A time of the day that is shown, or with its date.
   when(ms) {
     const isToday = this.isoDay.format(ms) === this.isoDay.format(this.at);
-    return isToday ? this.words.format(ms) : `${this.dayWords.format(ms)}, ${this.words.format(ms)}`;
+    return isToday ? this.words(ms) : `${this.dayWords.format(ms)}, ${this.words(ms)}`;
   }
 
   // --- time ---------------------------------------------------------------------------------------------------
@@ -150,7 +167,7 @@ class Playback {
   }
 
   sayMissing(player, from, to, next) {
-    toast({ level: "warn", text: `${player.name}: this part (${this.words.format(from)}–${this.words.format(to)}) is listed but its file is gone.` });
+    toast({ level: "warn", text: `${player.name}: this part (${this.words(from)}–${this.words(to)}) is listed but its file is gone.` });
     if (player !== this.main) return;
     this.at = next ?? this.at; // no recording was skipped: do not say so too
     if (next === undefined) this.pause();
@@ -189,7 +206,7 @@ class Playback {
   }
 
   paintClock() {
-    const text = this.words.format(this.at);
+    const text = this.words(this.at);
     if (text !== this.clock.textContent) {
       this.clock.textContent = text;
       this.paintDay();
@@ -203,6 +220,8 @@ class Playback {
     this.day = day;
     const field = document.getElementById("pb-date");
     field.value = day;
+    document.getElementById("pb-day-words").textContent = this.longDayWords.format(this.at);
+    this.dayLane.paint();
     for (const link of document.querySelectorAll("[data-day]")) {
       const other = new Date(`${day}T12:00Z`);
       other.setUTCDate(other.getUTCDate() + Number(link.dataset.day));
@@ -217,6 +236,8 @@ class Playback {
     query.set("cams", this.players.map((player) => player.camera).join(","));
     query.set("t", String(Math.round(this.at)));
     query.set("speed", String(this.speed));
+    const zoom = document.querySelector('[data-zoom][aria-pressed="true"]')?.dataset.name;
+    if (zoom) query.set("z", zoom);
     history.replaceState(null, "", `/playback?${query}`);
   }
 
@@ -254,8 +275,15 @@ class Playback {
     const save = this.root.querySelector('[data-do="snapshot"]');
     if (save) save.hidden = !("snapshot" in player.tile.dataset);
     this.timeline.markMain(player.camera);
+    this.dayLane.paint();
     this.setSound();
     if (this.isPlaying) this.seek(this.at, { play: true }); // it may have been without footage, or not begun
+  }
+
+  // The one before or after leads.
+  lead(step) {
+    const at = this.players.indexOf(this.main) + step;
+    if (this.players[at]) this.setMain(this.players[at]);
   }
 
   setSpeed(speed) {
@@ -295,11 +323,11 @@ class Playback {
     canvas.getContext("2d").drawImage(video, 0, 0);
     const taken = this.at;
     canvas.toBlob((blob) => {
-      const time = `${this.isoDay.format(taken)}_${this.words.format(taken).replaceAll(":", "-")}`;
+      const time = `${this.isoDay.format(taken)}_${this.words(taken).replaceAll(":", "-")}`;
       const link = element("a", { href: URL.createObjectURL(blob), download: `${this.main.name.replace(/[^\p{L}\p{N}]+/gu, "-")}_${time}.jpg` });
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-      toast({ level: "ok", text: `Saved the picture of ${this.main.name} at ${this.words.format(taken)}.` });
+      toast({ level: "ok", text: `Saved the picture of ${this.main.name} at ${this.words(taken)}.`, picture: link.href });
     }, "image/jpeg", 0.92);
   }
 
@@ -335,6 +363,8 @@ class Playback {
     start: () => this.toFirst(),
     newest: () => this.toNewest(),
     main: (button) => this.setMain(this.players.find((player) => player.tile.contains(button))),
+    lead: (button) => this.lead(Number(button.dataset.step)),
+    all: (button) => this.showCameras(button.dataset.cams),
     move: (button) => this.go(Math.min(this.at + Number(button.dataset.ms), this.now())),
     speed: (button) => this.faster(Number(button.dataset.step)),
     frame: (button) => this.frame(Number(button.dataset.step)),
@@ -369,13 +399,20 @@ class Playback {
     const date = document.getElementById("pb-date");
     date.addEventListener("change", () => date.value > "2000" && date.value !== this.day && date.form.submit());
     document.getElementById("pb-cameras")?.addEventListener("submit", (event) => this.showPicked(event));
+    watchTaps(this.root.querySelector(".pb-stage"));
   }
 
   showPicked(event) {
     event.preventDefault();
     const picked = [...document.querySelectorAll("[data-pick]:checked")].slice(0, this.root.dataset.most).map((box) => box.value);
-    const query = new URLSearchParams({ cams: picked.join(","), t: String(Math.round(this.at)), speed: String(this.speed) });
-    if (picked.length) location.href = `/playback?${query}`;
+    if (picked.length) this.showCameras(picked.join(","));
+  }
+
+  showCameras(cams) {
+    const query = new URLSearchParams(location.search);
+    query.set("cams", cams);
+    query.set("t", String(Math.round(this.at)));
+    location.href = `/playback?${query}`;
   }
 }
 

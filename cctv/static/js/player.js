@@ -2,6 +2,7 @@
 // Raises player:state {state, word, text, behind_seconds} and player:expired; draws its chip, words and a button.
 
 import { CODEC, Direct, Refused, Source } from "./direct.js";
+import { loadHls } from "./library.js";
 import { icon } from "./marks.js";
 
 const FROZEN_S = 4; // without a new frame; what was loaded before plays on for two seconds more
@@ -25,21 +26,6 @@ const WORDS = {
 };
 const ICONS = { connecting: "loader-2", lost: "loader-2", playing: "circle-check", paused: "player-pause", blocked: "player-play" };
 let directs = 0; // each holds one of the six connections that a browser opens to a host
-let library;
-
-function loadHls() {
-  library ||= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = "/static/vendor/hls.light.min.js";
-    script.onload = () => resolve(window.Hls);
-    script.onerror = () => {
-      library = undefined;
-      reject(new Error("The player could not be loaded."));
-    };
-    document.head.append(script);
-  });
-  return library;
-}
 
 class Player {
   constructor(box) {
@@ -77,7 +63,7 @@ class Player {
   say(state, text = "", more = {}) {
     const behind_seconds = state === "playing" ? this.behind() : null;
     let word = more.word || WORDS[state];
-    if (state === "playing" && behind_seconds > 3) word = `${Math.round(behind_seconds)} s behind`;
+    if (state === "playing" && Math.round(behind_seconds) > 3) word = `${word} · ${Math.round(behind_seconds)} s behind`;
     const next = { state, word, text, behind_seconds, mode: this.mode, quality: this.quality };
     const isSame = ["state", "word", "text"].every((name) => this.state[name] === next[name]);
     this.state = next;

@@ -1,6 +1,8 @@
 // One camera's recording in one <video>: loads a playlist around a moment and knows the wall time of the shown
 // frame. Wall time is what counts: a playlist leaves gaps out, so positions come from PROGRAM-DATE-TIME.
 
+import { loadHls } from "./library.js";
+
 const WINDOW_MS = 3600_000; // how much one playlist spans
 const LEAD_MS = 10_000; // and how much of it lies before the wanted moment
 const NEAR_MS = 2000; // a moment so shortly before footage means that footage
@@ -8,18 +10,6 @@ const ASK_AGAIN_MS = 15_000; // where nothing is recorded (yet)
 const BUFFER_S = 20; // at speed 1
 const FASTEST = 16; // Chromium throws beyond
 const USUAL_FRAME_S = 0.04;
-const HLS_SCRIPT = "/static/vendor/hls.light.min.js";
-
-function loadHls() {
-  if (window.Hls) return Promise.resolve(window.Hls);
-  return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = HLS_SCRIPT;
-    script.onload = () => resolve(window.Hls);
-    script.onerror = () => reject(new Error("The player could not be loaded."));
-    document.head.append(script);
-  });
-}
 
 export class Recorded {
   // locate(camera, ms): what is recorded there and next, as /playback/seek answers.

@@ -1,4 +1,5 @@
-// A still that does not exist leaves its place black instead of a broken picture.
+// Stills: one that does not exist leaves its place black instead of a broken picture; one behind a picture that does
+// not play says of when it is (the server's clock, in the answer's Server-Timing).
 
 const STILLS = "img[src*='/cameras/']";
 
@@ -6,8 +7,18 @@ function mark(image) {
   image.classList.toggle("is-missing", image.complete && !image.naturalWidth);
 }
 
+function tellAges(entries) {
+  for (const { name, serverTiming = [] } of entries) {
+    const taken = serverTiming.find((one) => one.name === "taken")?.description;
+    const still = taken && [...document.querySelectorAll(".tile-still")].find((one) => one.src === name);
+    const words = still?.closest("[data-tile]").querySelector(".still-age");
+    if (words) words.textContent = `Picture of ${taken}`;
+  }
+}
+
 export function watchStills() {
   for (const event of ["error", "load"])
     document.addEventListener(event, (one) => one.target.matches?.(STILLS) && mark(one.target), true);
   for (const image of document.querySelectorAll(STILLS)) if (image.complete) mark(image);
+  new PerformanceObserver((list) => tellAges(list.getEntries())).observe({ type: "resource", buffered: true });
 }

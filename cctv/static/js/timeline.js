@@ -11,7 +11,7 @@ const DRAG_PX = 4;
 const STILL_GRID = 10_000;
 
 export class Timeline {
-  // words(ms), now(), at(), seek(ms), toStart(), toEnd(): what the page knows and does.
+  // words(ms), now(), at(), seek(ms), toStart(), toEnd(): what the page knows and does; moved(): told of a new view.
   constructor(element, cameras, page) {
     Object.assign(this, { element, cameras, page });
     this.overlay = element.querySelector(".pb-overlay");
@@ -19,6 +19,7 @@ export class Timeline {
     this.hover = element.querySelector("#pb-hover");
     this.preview = new Preview(element.querySelector("#pb-preview"));
     this.pointers = new Map();
+    this.day = { from: Number(element.dataset.dayFrom), to: Number(element.dataset.dayTo) };
     this.readLanes();
     this.from = this.drawn.from;
     this.to = this.drawn.to;
@@ -73,6 +74,7 @@ export class Timeline {
     this.stretch();
     this.markZoom();
     this.paintHead(this.page.at());
+    this.page.moved();
     this.timer ??= setTimeout(() => this.redraw(), REDRAW);
   }
 
@@ -103,7 +105,9 @@ export class Timeline {
   markZoom() {
     this.element.setAttribute("aria-valuemin", Math.round(this.from / 1000));
     this.element.setAttribute("aria-valuemax", Math.round(this.to / 1000));
-    for (const button of document.querySelectorAll("[data-zoom]")) button.setAttribute("aria-pressed", String(Number(button.dataset.zoom) === this.span));
+    const { from, to } = this.day;
+    const isDay = this.from === from && this.to === to; // of 23 or 25 hours when the clocks change
+    for (const button of document.querySelectorAll("[data-zoom]")) button.setAttribute("aria-pressed", String(Number(button.dataset.zoom) === (isDay ? DAY : this.span)));
   }
 
   refreshIfToday() {
@@ -112,6 +116,8 @@ export class Timeline {
   }
 
   zoomTo(span, around = this.page.at()) {
+    const { from, to } = this.day;
+    if (span === DAY && around >= from && around < to) return this.show(from, to);
     const share = Math.min(1, Math.max(0, (around - this.from) / this.span));
     this.show(around - span * share, around - span * share + span);
   }

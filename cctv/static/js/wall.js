@@ -1,9 +1,13 @@
 // Tiles: selection, enlarging, sound, full screen, counters, and how many pictures play at once.
-// Serves the wall and the page of one camera; pictures themselves are player.js.
+// Serves the wall and the page of one camera; pictures themselves are player.js, fingers gestures.js.
 
+import { SIDEWAYS, toggleControls, watchHolds, watchSwipes, watchTaps } from "./gestures.js";
 import * as player from "./player.js";
 import { watchPresses } from "./presses.js";
 import { watchStills } from "./stills.js";
+import { openTileMenu } from "./tilemenu.js";
+import { toast } from "./toasts.js";
+import { Zoom } from "./zoom.js";
 
 const PHONE = matchMedia("(max-width: 767px)");
 const MOST_ON_PHONE = 4;
@@ -136,6 +140,13 @@ function showAll() {
   select(one, { focus: true });
 }
 
+// To the neighbour of the enlarged one; on the page of a camera to the page of its neighbour.
+function step(by) {
+  if (!wall) return document.querySelector(`[data-step="${by}"]`)?.click();
+  const next = tiles[tiles.indexOf(wall.querySelector(".is-one")) + by];
+  if (next && wall.querySelector(".is-one")) enlarge(next);
+}
+
 // --- Sound and full screen ---------------------------------------------------------------------------------
 function showSound(tile) {
   const isOn = !videoOf(tile).muted;
@@ -193,9 +204,26 @@ function coach() {
   note.hidden = false;
 }
 
+// A link to now, for somebody else: into the clipboard, or (without TLS there is none) opened.
+async function linkToNow(event) {
+  const link = event.target.closest("[data-moment]");
+  if (!link) return;
+  link.href = link.href.replace(/t=\d+/, `t=${Date.now()}`);
+  if (!navigator.clipboard) return;
+  event.preventDefault();
+  await navigator.clipboard.writeText(link.href);
+  toast({ level: "ok", text: "Copied the link to this moment. It works for everybody who may play this camera back." });
+}
+
+function pick(tile) {
+  if (!tile.classList.contains("is-one")) return enlarge(tile);
+  return SIDEWAYS.matches ? toggleControls() : showAll();
+}
+
 function onClick(event) {
   const tile = event.target.closest("[data-tile]") || (tiles[0]?.hasAttribute("data-alone") ? tiles[0] : null);
-  if (event.target.closest("[data-pick]")) return tile.classList.contains("is-one") ? showAll() : enlarge(tile);
+  if (event.target.closest("[data-pick]")) return pick(tile);
+  if (event.target.closest("[data-menu]")) return openTileMenu(tile);
   if (event.target.closest("[data-back]")) return showAll();
   if (event.target.closest("[data-mute-all]")) return tiles.forEach((each) => mute(each, true));
   if (tile && event.target.closest("[data-sound]")) return mute(tile, !videoOf(tile).muted);
@@ -223,16 +251,24 @@ function seekHour(event) {
 watchPresses();
 watchStills();
 for (const tile of tiles) watcher.observe(tile);
-for (const node of document.querySelectorAll("[data-pick], [data-pause-picture], [data-sound], [data-full], [data-mute-all], [data-columns]")) node.hidden = false;
+for (const node of document.querySelectorAll("[data-pick], [data-pause-picture], [data-sound], [data-full], [data-mute-all], [data-columns], [data-menu], [data-zoom-picture]")) node.hidden = false;
 document.addEventListener("click", onClick);
 document.addEventListener("click", seekHour);
+document.addEventListener("click", linkToNow);
 document.addEventListener("change", (event) => event.target.closest("[data-autosubmit]")?.requestSubmit());
 document.addEventListener("visibilitychange", onVisibility);
 document.addEventListener("player:state", showPause);
 document.body.addEventListener("htmx:oobAfterSwap", lendKeys);
 setInterval(count, 1000);
 setInterval(refreshStills, STILL_EVERY);
+const alone = document.querySelector("[data-alone]");
+if (alone) {
+  new Zoom(alone, videoOf(alone), document.querySelector("[data-zoom-picture]"));
+  watchTaps(alone);
+}
+watchSwipes(wall || document.querySelector(".camera-main"), step);
 if (wall) {
+  watchHolds(document.getElementById("main"), (node) => openTileMenu(node.closest("[data-tile]") || selected));
   document.addEventListener("keydown", onArrow);
   wall.addEventListener("focusin", (event) => select(event.target.closest("[data-tile]")));
   wall.addEventListener("pointerdown", (event) => event.target.closest("[data-tile]") && select(event.target.closest("[data-tile]")));
