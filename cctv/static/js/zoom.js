@@ -25,7 +25,7 @@ export class Zoom {
     this.video.style.transform = isZoomed ? `translate(${this.x}px, ${this.y}px) scale(${this.scale})` : "";
     this.video.toggleAttribute("data-zoomed", isZoomed);
     this.box.classList.toggle("is-zoomed", isZoomed);
-    this.button.querySelector("span").textContent = `${Math.round(this.scale * 10) / 10}×`;
+    this.button.querySelector("[data-zoom-now]").textContent = `${Math.round(this.scale * 10) / 10}×`;
   }
 
   // The point of the picture under (x, y) of the box stays there.
