@@ -153,8 +153,11 @@ def test_a_month_that_is_none_shows_the_present(
     assert f"{datetime.now(UTC):%B %Y}" in answer.text
 
 
-def test_the_calendar_is_not_for_who_may_not_play_back(
+def test_the_calendar_shows_nothing_of_cameras_that_are_not_shared(
     app: Flask, filmed: tuple[int, int], owner: object
 ) -> None:
+    query = f"cams={filmed[0]}&day={day_of(filmed[1])}"
     visitor = sign_in(app, add_person(app, Role.VISITOR))
-    assert visitor.get(f"/playback/calendar?cams={filmed[0]}").status_code == 403
+    assert "is-recorded" not in visitor.get(f"/playback/calendar?{query}").text
+    developer = sign_in(app, add_person(app, Role.DEVELOPER))
+    assert developer.get(f"/playback/calendar?{query}").status_code == 403

@@ -354,7 +354,8 @@ def test_the_preview_is_there_at_once(page: Page, site: Filmed) -> None:
     page.evaluate("""() => {
       const image = document.querySelector("#pb-preview img");
       image.addEventListener("load", () => (window.took = performance.now() - window.movedAt));
-      document.querySelector("#pb-timeline").addEventListener("pointerenter", () => (window.movedAt = performance.now()));
+      const timeline = document.querySelector("#pb-timeline");
+      timeline.addEventListener("pointerenter", () => (window.movedAt = performance.now()));
     }""")
     y, places = lane_y(page), [x_of(page, began + (ended - began) * n / 6) for n in range(1, 6)]
 

@@ -1,6 +1,8 @@
 // Stills: one that does not exist leaves its place black instead of a broken picture; one behind a picture that does
 // not play says of when it is (the server's clock, in the answer's Server-Timing).
 
+import { element } from "./marks.js";
+
 const STILLS = "img[src*='/cameras/']";
 
 function mark(image) {
@@ -11,8 +13,10 @@ function tellAges(entries) {
   for (const { name, serverTiming = [] } of entries) {
     const taken = serverTiming.find((one) => one.name === "taken")?.description;
     const still = taken && [...document.querySelectorAll(".tile-still")].find((one) => one.src === name);
-    const words = still?.closest("[data-tile]").querySelector(".still-age");
-    if (words) words.textContent = `Picture of ${taken}`;
+    const tile = still?.closest("[data-tile]");
+    if (!tile) continue;
+    tile.querySelector(".still-age")?.remove();
+    tile.append(element("span", { class: "still-age" }, `Picture of ${taken}`));
   }
 }
 

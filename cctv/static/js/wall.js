@@ -5,7 +5,7 @@ import { SIDEWAYS, toggleControls, watchHolds, watchSwipes, watchTaps } from "./
 import * as player from "./player.js";
 import { watchPresses } from "./presses.js";
 import { watchStills } from "./stills.js";
-import { openTileMenu } from "./tilemenu.js";
+import { addMenuButton, openTileMenu } from "./tilemenu.js";
 import { toast } from "./toasts.js";
 import { Zoom } from "./zoom.js";
 
@@ -251,7 +251,7 @@ function seekHour(event) {
 watchPresses();
 watchStills();
 for (const tile of tiles) watcher.observe(tile);
-for (const node of document.querySelectorAll("[data-pick], [data-pause-picture], [data-sound], [data-full], [data-mute-all], [data-columns], [data-menu], [data-zoom-picture]")) node.hidden = false;
+for (const node of document.querySelectorAll("[data-pick], [data-pause-picture], [data-sound], [data-full], [data-mute-all], [data-columns], [data-zoom-picture]")) node.hidden = false;
 document.addEventListener("click", onClick);
 document.addEventListener("click", seekHour);
 document.addEventListener("click", linkToNow);
@@ -268,6 +268,7 @@ if (alone) {
 }
 watchSwipes(wall || document.querySelector(".camera-main"), step);
 if (wall) {
+  tiles.forEach(addMenuButton);
   watchHolds(document.getElementById("main"), (node) => openTileMenu(node.closest("[data-tile]") || selected));
   document.addEventListener("keydown", onArrow);
   wall.addEventListener("focusin", (event) => select(event.target.closest("[data-tile]")));
