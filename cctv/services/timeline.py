@@ -6,7 +6,7 @@ Only reads. However many days are stored, a day of a camera is a fixed number of
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from sqlalchemy import exists, literal, or_, select, union_all
@@ -51,6 +51,7 @@ class Lane:
     gaps: list[LaneGap]
     manual: list[Interval]
     locked: list[Interval]
+    activity: list[Interval] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def lanes(
     holes = gaps.find_holes(ids, start_ms, until_ms)
     missing = {camera_id: found.missing for camera_id, found in holes.items()}
     explained = gaps.explain(missing, start_ms, until_ms, at_ms=at_ms)
-    manual, locked = _recordings(ids, start_ms, until_ms)
+    manual, locked, activity = _recordings(ids, start_ms, until_ms)
     answer = []
     for camera_id in ids:
         recorded = intersect(holes[camera_id].wanted, holes[camera_id].covered)
@@ -101,6 +102,7 @@ def lanes(
                 gaps=_coarse(explained[camera_id], resolution_ms),
                 manual=union(manual[camera_id], join_ms=resolution_ms),
                 locked=intersect(locked[camera_id], recorded),
+                activity=union(activity[camera_id], join_ms=resolution_ms),
             )
         )
     return answer
@@ -230,10 +232,11 @@ def _coarse(found: list[ExplainedGap], resolution_ms: int) -> list[LaneGap]:
 
 def _recordings(
     camera_ids: list[int], start_ms: int, end_ms: int
-) -> tuple[dict[int, list[Interval]], dict[int, list[Interval]]]:
-    """(what people started, what is locked) by camera."""
+) -> tuple[dict[int, list[Interval]], dict[int, list[Interval]], dict[int, list[Interval]]]:
+    """(what people started, what is locked, what was kept because something moved) by camera."""
     manual: dict[int, list[Interval]] = {camera_id: [] for camera_id in camera_ids}
     locked: dict[int, list[Interval]] = {camera_id: [] for camera_id in camera_ids}
+    activity: dict[int, list[Interval]] = {camera_id: [] for camera_id in camera_ids}
     query = select(
         Recording.camera_id,
         Recording.kind,
@@ -245,16 +248,21 @@ def _recordings(
         Recording.camera_id.in_(camera_ids),
         Recording.started_ms < end_ms,
         or_(Recording.ended_ms.is_(None), Recording.ended_ms > start_ms),
-        or_(Recording.kind == RecordingKind.MANUAL, Recording.locked_by.is_not(None)),
+        or_(
+            Recording.kind.in_([RecordingKind.MANUAL, RecordingKind.ACTIVITY]),
+            Recording.locked_by.is_not(None),
+        ),
     )
     for camera_id, kind, started, ended, planned, locked_by in db.session.execute(query):
         end = min([end for end in (ended, planned) if end is not None], default=end_ms)
         shown = clip([(started, end)], start_ms, end_ms)
         if kind == RecordingKind.MANUAL:
             manual[camera_id] += shown
+        if kind == RecordingKind.ACTIVITY:
+            activity[camera_id] += shown
         if locked_by is not None:
             locked[camera_id] += shown
-    return manual, locked
+    return manual, locked, activity
 
 
 def _kept_files(

@@ -5,6 +5,8 @@ The tag is the version of the row; services compare it again under their lock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import request
 
 from cctv.blueprints.api._face import View
@@ -51,7 +53,7 @@ def lost(error: Conflict) -> Changed:
     return Changed(error.message)
 
 
-def versioned(*, is_required: bool = True) -> object:
+def versioned(*, is_required: bool = True) -> Callable[[View], View]:
     """Document If-Match and its two problems."""
 
     def decorate(view: View) -> View:

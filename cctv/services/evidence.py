@@ -1,0 +1,180 @@
+"""Recordings that are held as evidence, and the deletion of those that are not.
+
+A locked recording outlives every rule and every person: it has to be unlocked first (DECISIONS 21). Files go
+whole: of a file that belongs to something else as well nothing is removed.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import or_, select, update
+
+from cctv.clock import now_ms
+from cctv.errors import Conflict, Invalid, NotFound
+from cctv.extensions import begin_writing, db
+from cctv.intervals import Interval, overlaps
+from cctv.models import Recording, RecordingKind, Segment, SegmentState, Stream, StreamKind, User
+from cctv.services import audit, gaps
+from cctv.services.finding import LONGEST_FILE_MS
+from cctv.services.wanted import FOREVER_MS, lock_cameras, wanted
+
+LONGEST_REASON = 300
+_GONE = "This recording does not exist (any more)."
+
+
+def lock(recording: Recording, user: User, *, reason: str) -> Recording:
+    """Hold a recording: no rule and no person removes its footage until it is unlocked.
+
+    Raises:
+        Invalid: key reason.
+        Conflict: it is held already.
+    """
+    reason = reason.strip()
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise Invalid({"reason": f"Say why, in at most {LONGEST_REASON} characters."})
+    _begin(recording)
+    if recording.locked_by is not None:
+        by = recording.locked_by
+        db.session.rollback()
+        raise Conflict(f"{by} has locked this recording already.")
+    recording.locked_by, recording.locked_reason = user.name, reason
+    _tell("recording.lock", recording, reason=reason)
+    db.session.commit()
+    return recording
+
+
+def unlock(recording: Recording, user: User) -> Recording:
+    """Hold it no longer: from now on rules and people may remove its footage.
+
+    Raises:
+        Conflict: it is not held.
+    """
+    _begin(recording)
+    if recording.locked_by is None:
+        db.session.rollback()
+        raise Conflict("This recording is not locked.")
+    _tell("recording.unlock", recording, locked_by=recording.locked_by, reason=recording.locked_reason)
+    recording.locked_by = recording.locked_reason = None
+    db.session.commit()
+    return recording
+
+
+def delete_recording(recording: Recording, user: User) -> int:
+    """Remove a recording, and the footage that nothing else keeps; how many files go.
+
+    Footage of a day of continuous recording that a person or a rule wanted as well stays; so does that of a
+    manual recording while the camera recorded all the time. The nodes unlink what is marked here.
+
+    Raises:
+        Conflict: it is locked, or goes on.
+    """
+    _begin(recording)
+    problem = _why_not(recording)
+    if problem:
+        db.session.rollback()
+        raise Conflict(problem)
+    camera_id, start_ms, end_ms = recording.camera_id, recording.started_ms, _end_of(recording)
+    is_day = recording.kind == RecordingKind.CONTINUOUS
+    _tell("recording.delete", recording, started_ms=start_ms, ended_ms=end_ms, kind=recording.kind)
+    db.session.delete(recording)
+    db.session.flush()
+    kept = _recordings_around(camera_id, start_ms, end_ms, is_day=is_day)
+    gone = _mark(camera_id, start_ms, end_ms, kept)
+    if is_day and gone:
+        # The camera was to record all the time: that there is nothing now has to be said.
+        gaps.add(camera_id, gone, cause="deleted_person", detail=user.name)
+    db.session.commit()
+    return len(gone)
+
+
+def _begin(recording: Recording) -> None:
+    """Start writing with the camera's promises and footage held still, and the row read again."""
+    camera_id, recording_id = recording.camera_id, recording.id
+    begin_writing()
+    lock_cameras([camera_id])
+    if db.session.get(Recording, recording_id, populate_existing=True) is None:
+        db.session.rollback()
+        raise NotFound(_GONE)
+
+
+def _why_not(recording: Recording) -> str | None:
+    if recording.locked_by is not None:
+        return f"{recording.locked_by} has locked this recording. Unlock it first."
+    if recording.ended_ms is None and (recording.planned_end_ms or FOREVER_MS) > now_ms():
+        return "This recording goes on. Stop it first."
+    return None
+
+
+def _end_of(recording: Recording) -> int:
+    ends = [end for end in (recording.ended_ms, recording.planned_end_ms) if end is not None]
+    return min(ends)
+
+
+def _recordings_around(camera_id: int, start_ms: int, end_ms: int, *, is_day: bool) -> list[Interval]:
+    """What else keeps the files that touch this interval."""
+    around = (start_ms - LONGEST_FILE_MS, end_ms + LONGEST_FILE_MS)
+    if not is_day:
+        return [*wanted(camera_id, *around), *_held(camera_id, *around)]
+    # The mode of that day still wants it; so only what is outside the day, or somebody's, keeps a file.
+    outside = [
+        (start, end)
+        for start, end in wanted(camera_id, *around)
+        for start, end in ((start, min(end, start_ms)), (max(start, end_ms), end))
+        if end > start
+    ]
+    return [*outside, *_held(camera_id, *around), *_by_people(camera_id, *around)]
+
+
+def _held(camera_id: int, start_ms: int, end_ms: int) -> list[Interval]:
+    return _intervals(camera_id, start_ms, end_ms, is_held=True)
+
+
+def _by_people(camera_id: int, start_ms: int, end_ms: int) -> list[Interval]:
+    return _intervals(camera_id, start_ms, end_ms, is_held=False)
+
+
+def _intervals(camera_id: int, start_ms: int, end_ms: int, *, is_held: bool) -> list[Interval]:
+    which = Recording.locked_by.is_not(None) if is_held else Recording.kind != RecordingKind.CONTINUOUS
+    query = select(Recording.started_ms, Recording.ended_ms, Recording.planned_end_ms).where(
+        Recording.camera_id == camera_id,
+        which,
+        Recording.started_ms < end_ms,
+        or_(Recording.ended_ms.is_(None), Recording.ended_ms > start_ms),
+    )
+    return [
+        (started, min([end for end in (ended, planned) if end is not None], default=FOREVER_MS))
+        for started, ended, planned in db.session.execute(query)
+    ]
+
+
+def _mark(camera_id: int, start_ms: int, end_ms: int, kept: list[Interval]) -> list[Interval]:
+    """Mark the files of the interval that nothing else keeps; their times. The caller commits."""
+    stream_id = db.session.scalar(
+        select(Stream.id).where(Stream.camera_id == camera_id, Stream.kind == StreamKind.MAIN)
+    )
+    query = select(Segment.id, Segment.started_ms, Segment.ended_ms).where(
+        Segment.stream_id == stream_id,
+        Segment.started_ms > start_ms - LONGEST_FILE_MS,
+        Segment.started_ms < end_ms,
+        Segment.ended_ms > start_ms,
+        Segment.state != SegmentState.EXPIRING,
+        Segment.is_locked.is_(False),
+    )
+    found = [row for row in db.session.execute(query) if not overlaps(kept, row.started_ms, row.ended_ms)]
+    for at in range(0, len(found), 500):  # below the number of parameters of SQLite
+        db.session.execute(
+            update(Segment)
+            .where(Segment.id.in_([row.id for row in found[at : at + 500]]))
+            .values(state=SegmentState.EXPIRING)
+            .execution_options(synchronize_session=False)
+        )
+    return [(row.started_ms, row.ended_ms) for row in found]
+
+
+def _tell(action: str, recording: Recording, **details: object) -> None:
+    audit.add(
+        action,
+        target=recording.camera.name,
+        target_id=recording.id,
+        camera_id=recording.camera_id,
+        **details,  # type: ignore[arg-type]
+    )
