@@ -47,7 +47,6 @@ def begin(user: User, *, device: str = "", address: str = "") -> Pair:
     sessions.begin(user, is_kept=True, kind=SessionKind.APP, device=device, address=address)
     begin_writing()
     row = db.session.get_one(Session, user.session_id, populate_existing=True)
-    audit.add("sign_in", user=user, target=device)
     return _pair(row, user)
 
 

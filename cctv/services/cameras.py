@@ -77,6 +77,15 @@ def stored_form(camera: Camera) -> CameraForm:
     )
 
 
+def check(form: CameraForm, *, is_demo: bool = False) -> None:
+    """Say what is wrong with what was typed, before anything costs time.
+
+    Raises:
+        Invalid: keys are the fields of CameraForm.
+    """
+    _checked(form, is_demo=is_demo)
+
+
 def create_camera(form: CameraForm, user: User | None, *, is_demo: bool = False) -> Camera:
     """Add a camera; capture starts at once.
 

@@ -11,7 +11,7 @@ from cctv import causes
 from cctv.errors import Invalid, Unavailable
 from cctv.extensions import db
 from cctv.models import Camera, Probe, User
-from cctv.services import probes
+from cctv.services import cameras, probes
 from cctv.services.cameras import CameraForm
 
 LONGEST_WAIT_SECONDS = 20.0
@@ -29,6 +29,7 @@ def demand_pass(
         LimitReached: enough checks of this person are under way.
         Unavailable: it did not end in time, or the worker that checks is away.
     """
+    cameras.check(form, is_demo=camera is not None and camera.is_demo)
     probe_id = probes.start(
         form.url, username=form.username, password=form.password, user=user, camera=camera
     ).id

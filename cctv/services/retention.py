@@ -117,8 +117,10 @@ def remove_deleted_cameras(node_id: int) -> int:
     for stream_id in streams:
         after = 0
         while page := _files_of(stream_id, node_id, after):
-            if found := _unlocked(page):
+            if _unlocked(page):
                 begin_writing()
+                lock_cameras({candidate.camera_id for candidate in page})
+                found = _unlocked(page)  # asked again: somebody may have locked it meanwhile
                 _mark(found)
                 db.session.commit()
                 return expiry.remove_expiring(candidate.id for candidate in found)
@@ -239,6 +241,7 @@ def _expire_early(chosen: list[_Candidate], *, is_footage: bool) -> int:
         return 0
     begin_writing()
     lock_cameras(candidate.camera_id for candidate in chosen)
+    chosen = _unlocked(chosen)  # asked again: somebody may have locked it meanwhile
     _mark(chosen)
     if is_footage:
         for camera_id in sorted({candidate.camera_id for candidate in chosen}):

@@ -10,7 +10,7 @@ from flask import Flask
 
 from cctv.clock import now_ms
 from cctv.extensions import db
-from cctv.models import Camera, Event, ModeChange, Probe, RecordingMode, Stream, StreamState
+from cctv.models import Camera, Event, ModeChange, Probe, Recording, RecordingMode, Stream, StreamState
 from cctv.services import probes, settings, users
 from tests.access.asking import Asker
 from tests.access.people import add_everybody
@@ -38,8 +38,13 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
         for kind in (".jpg", ".mp4"):
             probes.picture_path(probe.id).with_suffix(kind).write_bytes(b"x")
         probe_id = probe.id
+        recording = Recording(camera_id=cameras[0], kind="manual", started_ms=1000, ended_ms=61_000)
+        db.session.add(recording)
+        db.session.commit()
+        recording_id = recording.id
     asker = Asker(app, people, cameras, redis_server)
     asker.parts["probe_id"] = probe_id
+    asker.parts["recording_id"] = recording_id
     return asker
 
 

@@ -5,7 +5,7 @@ What they may do is decided by services/access.py.
 
 from __future__ import annotations
 
-from flask import g, request
+from flask import Response, g, request
 from flask_login import current_user
 
 from cctv.blueprints.api import _parsing
@@ -58,6 +58,13 @@ def require() -> None:
     _parsing.check_body()
     if current_user.is_authenticated:
         _note_seen(current_user)
+
+
+def vary(response: Response) -> Response:
+    """Tell caches that another token gets another answer; they keep none of them anyway."""
+    if is_api():
+        response.vary.update(("Authorization", "Origin"))
+    return response
 
 
 def _note_seen(user: User) -> None:

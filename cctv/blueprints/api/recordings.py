@@ -23,7 +23,7 @@ from cctv.blueprints.api._recording_shapes import (
 )
 from cctv.blueprints.api._shapes import paged
 from cctv.clock import now_ms
-from cctv.services import audit, evidence, recording_list
+from cctv.services import evidence, recording_list
 from cctv.services.access import Action
 
 blueprint = ApiBlueprint(
@@ -52,7 +52,6 @@ def show(recording_id: int) -> ResponseReturnValue:
     recording = recording_list.get_recording(current_user, recording_id)
     camera_id, end_ms = recording.camera_id, recording.ended_ms or now_ms()
     pieces = _addresses.pieces(current_user, camera_id, recording.started_ms, end_ms)
-    audit.note("playback", target=recording.camera.name, camera_id=camera_id)
     return {
         **recording_dict(recording),
         "playback_url": pieces[0]["url"] if pieces else None,

@@ -145,7 +145,6 @@ def stream(camera_id: int) -> ResponseReturnValue:
     found = camera()
     if not found.is_enabled:
         raise Conflict(_OFF)
-    audit.note("live", target=found.name, camera_id=found.id)
     return {
         "camera_id": camera_id,
         "qualities": _addresses.qualities(current_user, found),
