@@ -64,7 +64,7 @@ class Config:
         Missing secrets are generated once into DATA_DIR (mode 600).
 
         Raises:
-            ConfigError: a setting is malformed, or a secret is known or too short.
+            ConfigError: a setting is malformed, or a secret is known, too short, or the same as another one.
         """
         env = {**dotenv_values(_ROOT / ".env"), **os.environ}
 
@@ -101,6 +101,10 @@ class Config:
             demo_camera_url=text("DEMO_CAMERA_URL"),
             transcode_limit=int(_number("TRANSCODE_LIMIT", text("TRANSCODE_LIMIT", "4"))),
         )
+        if config.secret_key == config.jwt_secret_key:
+            raise ConfigError(
+                "SECRET_KEY and JWT_SECRET_KEY are the same. Remove JWT_SECRET_KEY, or change it."
+            )
         return replace(config, **overrides)
 
     def flask_settings(self) -> dict[str, Any]:

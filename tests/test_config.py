@@ -52,6 +52,13 @@ def test_a_secret_that_came_back_readable_is_closed_again(tmp_path: Path) -> Non
     assert (tmp_path / "data" / "secret_key").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_same_secret_twice_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECRET_KEY", "JWT_SECRET_KEY"):
+        monkeypatch.setenv(name, "one and the same secret for both of them")
+    with pytest.raises(ConfigError, match="are the same"):
+        Config.from_environment()
+
+
 @pytest.mark.parametrize("value", ["changeme", "short", "secret"])
 def test_known_or_short_secrets_stop_the_start_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch, value: str

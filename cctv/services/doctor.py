@@ -21,7 +21,7 @@ from cctv import causes, config, queue
 from cctv.extensions import db
 from cctv.media import tools
 from cctv.models import Node
-from cctv.services import cameras, lease, nodes, refusals, settings, setup, status
+from cctv.services import cameras, lease, nodes, refusals, settings, setup, status, weaknesses
 from cctv.storage import disk
 
 _OLDEST_FFMPEG = (5, 1)
@@ -53,6 +53,7 @@ def examine() -> list[Finding]:
         _workers,
         _refused_files,
         _set_up,
+        _weaknesses,
         _cameras,
     )
     for check in checks:
@@ -230,6 +231,11 @@ def _refused_files() -> Iterator[Finding]:
 def _set_up() -> Iterator[Finding]:
     if setup.needs_owner():
         yield Finding("owner", "warn", "No owner yet.", "Open the address that ./scripts/run printed.")
+
+
+def _weaknesses() -> Iterator[Finding]:
+    for one in weaknesses.find():
+        yield Finding(one.name, "warn", one.sentence, one.remedy)
 
 
 def _cameras() -> Iterator[Finding]:
