@@ -14,6 +14,7 @@ from cctv.blueprints.errors import register_errors
 from cctv.blueprints.frame import register_frame
 from cctv.blueprints.headers import register_headers
 from cctv.blueprints.hosts import register_hosts
+from cctv.blueprints.mail_pages import register_mail_pages
 from cctv.blueprints.media import register_media
 from cctv.blueprints.shapes import register_shapes
 
@@ -37,3 +38,4 @@ def register(app: Flask) -> None:
     app.register_blueprint(stills.blueprint)
     app.register_blueprint(audit.blueprint)
     register_camera_pages(app)
+    register_mail_pages(app)

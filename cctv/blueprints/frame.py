@@ -46,7 +46,9 @@ ENTRIES = (
     Entry("Wall", "/wall", "layout-grid", "g w", Action.LIVE),
     Entry("Playback", "/playback", "history", "g p", Action.PLAYBACK),
     Entry("Cameras", "/cameras", "device-cctv", "g c", Action.CAMERA_LIST),
+    Entry("Mail", "/mail", "mail", "g m", Action.MAIL_SEND),
     Entry("Audit log", "/audit", "shield-check", "g a", Action.AUDIT),
+    Entry("Settings", "/settings", "settings", "g s", Action.SETTINGS_TEST),
 )
 
 

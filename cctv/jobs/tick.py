@@ -12,7 +12,9 @@ from cctv.services import (
     forgetting,
     gaps,
     idempotency,
+    mail,
     nodes,
+    notices,
     probes,
     recordings,
     sessions,
@@ -38,8 +40,10 @@ def hourly() -> None:
 
 
 def daily() -> None:
-    """Every day: forget the history of times of which no footage is left."""
+    """Every day: forget the history of times of which no footage is left, and old mails."""
     forgetting.forget_history()
+    mail.forget_old()
+    notices.forget_old()
 
 
 def hashes() -> None:

@@ -11,21 +11,22 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from redis.exceptions import RedisError
-from sqlalchemy import select, update
+from sqlalchemy import delete, exists, select, update
 
 from cctv import keys, queue
 from cctv.clock import utcnow
 from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import begin_writing, db
 from cctv.models import MailBatch, MailMessage, MailState, User
-from cctv.services import mail_words
-from cctv.services.mail_words import TEMPLATES, link
-
-__all__ = ["add", "cancel", "dispatch", "end", "expire", "get_message", "link", "open_values", "try_again"]
+from cctv.services import audit, mail_words
+from cctv.services.mail_words import TEMPLATES
+from cctv.services.mail_words import link as link
 
 UNDER_WAY = (MailState.QUEUED, MailState.SENDING)
 TEST = "test"  # the template of a test: tried once, in a queue where it does not wait behind others
 GIVEN_UP_AFTER = timedelta(hours=24)  # of a mail that has no end of its own
+_WIPED_AFTER = timedelta(days=7)
+_FORGOTTEN_AFTER = timedelta(days=30)
 _MOST_AT_ONCE = 200  # put on the queue by one dispatch; the next tick goes on
 _JOB_SECONDS = 150  # more than a delivery may take (smtp.py)
 
@@ -170,6 +171,7 @@ def cancel(message: MailMessage) -> None:
         raise Conflict("This mail is on its way or over; it cannot be cancelled.")
     db.session.refresh(message)
     end(message, MailState.CANCELLED, message.cause)
+    audit.add("mail.cancel", target=message.address, target_id=message.id, subject=message.subject)
     db.session.commit()
 
 
@@ -188,6 +190,7 @@ def try_again(message: MailMessage) -> None:
         message.expires_at = utcnow() + GIVEN_UP_AFTER
     message.state = MailState.QUEUED
     message.next_at = utcnow()
+    audit.add("mail.again", target=message.address, target_id=message.id, subject=message.subject)
     db.session.commit()
     dispatch()
 
@@ -200,6 +203,23 @@ def expire() -> None:
     )
     for message in db.session.scalars(query.with_for_update(skip_locked=True)):
         end(message, MailState.EXPIRED, message.cause or "It was not sent in time.")
+    db.session.commit()
+
+
+def forget_old() -> None:
+    """Remove mails that were over a month ago, and wipe what failed ones said after a week."""
+    now = utcnow()
+    begin_writing()
+    over = MailMessage.state.not_in(UNDER_WAY)
+    db.session.execute(
+        update(MailMessage)
+        .where(over, MailMessage.created_at < now - _WIPED_AFTER, MailMessage.values_sealed.is_not(None))
+        .values(values_sealed=None)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.execute(delete(MailMessage).where(over, MailMessage.created_at < now - _FORGOTTEN_AFTER))
+    has_mails = exists().where(MailMessage.batch_id == MailBatch.id)
+    db.session.execute(delete(MailBatch).where(~has_mails, MailBatch.created_at < now - _FORGOTTEN_AFTER))
     db.session.commit()
 
 

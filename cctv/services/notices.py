@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from cctv.clock import now_ms, utcnow
 from cctv.extensions import begin_writing, db
-from cctv.models import Camera, Event, Node, Notice, NoticeKind, Role, User
+from cctv.models import Camera, Event, Node, Notice, NoticeKind, Role, Setting, User
 from cctv.services import cameras, mail, nodes, notice_words, settings, status
 from cctv.services.status import CameraStatus
 
@@ -24,6 +24,7 @@ GATHER_MS = 30_000  # what fails together is told together
 # A thing that was told about so shortly before is told again only when it stays away so long.
 CALM_MS = 15 * 60_000
 _DAY_MS = 86_400_000
+_KEPT_MS = 90 * _DAY_MS
 _EVENTS_EVERY_MS = 15 * 60_000
 _MOST_EVENTS = 20
 _STALE = timedelta(hours=6)  # a notice that could not be sent by then is not sent
@@ -69,6 +70,13 @@ def recipients(kind: str) -> list[User]:
 def set_roles(kind: NoticeKind, roles: Sequence[Role]) -> dict[str, list[str]]:
     """Who gets which notices, with this kind changed; the caller saves it."""
     return {**settings.get("notice_roles"), str(kind): [str(role) for role in Role if role in roles]}
+
+
+def forget_old() -> None:
+    """Remove episodes that ended long ago."""
+    begin_writing()
+    db.session.execute(delete(Notice).where(Notice.ended_ms < now_ms() - _KEPT_MS))
+    db.session.commit()
 
 
 def _see_cameras(known: list[Camera], statuses: dict[int, CameraStatus]) -> list[Seen]:
@@ -210,8 +218,9 @@ def _tell_events(now: int) -> int:
     if now - events[0].at_ms < _EVENTS_EVERY_MS and _has_told_events_lately(now):
         return 0
     subject, values = notice_words.of_events(events[:_MOST_EVENTS], len(events))
-    settings.save(notice_event_id=events[-1].id)
     begin_writing()
+    # With the mails, and not in the audit log: nobody chose this.
+    db.session.merge(Setting(key="notice_event_id", value=events[-1].id))
     count = _mail(NoticeKind.DISK, "generic", {"subject": subject, **values})
     db.session.commit()
     return count

@@ -11,7 +11,7 @@ from flask import Flask
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Camera, Event, ModeChange, Probe, Recording, RecordingMode, Stream, StreamState
-from cctv.services import probes, settings, users
+from cctv.services import mail_trials, mailings, probes, settings, users
 from tests.access.asking import Asker
 from tests.access.people import add_everybody
 from tests.blueprints.camera_rows import add_camera
@@ -42,9 +42,12 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
         db.session.add(recording)
         db.session.commit()
         recording_id = recording.id
+        sender = people["super_admin"]
+        batch = mailings.send(sender, subject="Hello", body="A line.", addresses=["a@example.org"])
+        trial = mail_trials.start(sender, "a@example.org")
+        mail_ids = {"batch_id": batch.id, "message_id": batch.messages[0].id, "trial_id": trial.id}
     asker = Asker(app, people, cameras, redis_server)
-    asker.parts["probe_id"] = probe_id
-    asker.parts["recording_id"] = recording_id
+    asker.parts |= {"probe_id": probe_id, "recording_id": recording_id, **mail_ids}
     return asker
 
 
