@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from cctv.capture.lateness import Lateness
 from cctv.capture.patience import Patience
+from cctv.clock import now_ms
 from cctv.media.boxes import TICKS_PER_SECOND, Fragment, parameter_sets_differ
 from cctv.models import StreamKind
 from cctv.storage.growing import GrowingRun, LocatedFragment
@@ -46,6 +47,7 @@ class Content:
         self._progress: deque[tuple[float, int, int]] = deque()  # (time, content end, fragments so far)
         self._seen = 0
         self._end_ticks = -1  # of the newest picture that counts
+        self._newest_ms = 0  # end of the newest picture of this look
 
     @property
     def has_picture(self) -> bool:
@@ -62,10 +64,15 @@ class Content:
         """Wall time of the end of what counts; None before the first key frame."""
         return wall_ms(self.run.mapping, self._end_ticks // TICKS_PER_MS) if self._end_ticks >= 0 else None
 
+    def age_s(self) -> float:
+        """Seconds since the file was written to, as of the last look; not negative."""
+        return max(0.0, (now_ms() - self.growing.written_ms) / 1000)
+
     def look(self, now: float) -> Look:
         """Take in what was written since the last look."""
         found = Look()
         written = self.growing.refresh()
+        self._newest_ms = max((one.fragment.end_ms for one in written if one.fragment.has_video), default=0)
         for located in written:
             if self.is_over:
                 break
@@ -116,7 +123,8 @@ class Content:
         if hole < -STEP_TICKS:
             return True
         is_long = hole > STEP_TICKS or fragment.duration_ticks > LONG_TICKS
-        return is_long and self._lateness.ahead_ms(fragment.end_ms, self.growing.written_ms) > AHEAD_MS
+        # The newest picture has just been written; this one may have been up to a look ago.
+        return is_long and self._lateness.ahead_ms(self._newest_ms, self.growing.written_ms) > AHEAD_MS
 
     def _follow(self, found: Look, now: float) -> None:
         """Keep the mapping and see whether content keeps pace with the wall clock."""

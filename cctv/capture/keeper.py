@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 _QUICK = 0.25  # seconds between looks before the first picture
 _FIRST_SECOND, _FIRST_LOOKS = 1.0, 0.05  # in which a redirect would lead ffmpeg away
+# Seconds between looks at a run that does well, and at any other: half of what a look costs, it costs also
+# when it finds little.
+_WELL, _OTHER = 2, 1
 
 
 class Phase(StrEnum):
@@ -201,20 +204,21 @@ class Keeper:
             self.due = now + (_FIRST_LOOKS if now - self._began_at < _FIRST_SECOND else _QUICK)
             self._wait_for_picture(now)
             return
-        # Once a second, all cameras of the node at the same moment: together they cost half of what they cost
-        # one by one, because code and caches are still warm from the one before.
-        self.due = round(now) + 1.0
         if look.fragments:
             self._flows(now)
         else:
             self._is_silent(now)
+        # All cameras of the node at the same moment: together they cost half of what they cost one by one,
+        # because code and caches are still warm from the one before.
+        pause = _WELL if look.fragments and self._is_settled else _OTHER
+        self.due = (now // pause + 1) * pause
 
     def _take(self, look: Look, now: float) -> None:
         assert self.content is not None and self.attempt is not None
         if self.content.has_picture and self.attempt.run.video_codec is None:
             self._first_picture()
         if look.fragments:
-            self._bytes_at = now
+            self._bytes_at = now - min(_WELL, self.content.age_s())
         if look.has_new_mapping:
             self.attempt.save(mapping=self.content.run.mapping)
         if look.closed:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 
 from cctv.clock import now_ms
 from cctv.extensions import db
@@ -15,6 +15,25 @@ from cctv.intervals import Interval, clip
 from cctv.models import Camera, ModeChange, Recording, RecordingKind, RecordingMode
 
 FOREVER_MS = 2**53  # an end that nobody reaches; exact in JavaScript, too
+
+
+_CAMERAS = select(Camera.id).where(Camera.deleted_at.is_(None))
+# Made once: they are asked every few seconds, and making them costs as much as running them (measured).
+_MODES = select(ModeChange.camera_id, ModeChange.started_ms, ModeChange.ended_ms).where(
+    ModeChange.camera_id.in_(bindparam("cameras", expanding=True)),
+    ModeChange.mode == RecordingMode.CONTINUOUS,
+    ModeChange.started_ms < bindparam("end_ms"),
+    or_(ModeChange.ended_ms.is_(None), ModeChange.ended_ms > bindparam("start_ms")),
+)
+# Rows of continuous recording only name the days; what they keep is said by the modes.
+_RECORDINGS = select(
+    Recording.camera_id, Recording.started_ms, Recording.ended_ms, Recording.planned_end_ms
+).where(
+    Recording.camera_id.in_(bindparam("cameras", expanding=True)),
+    Recording.kind != RecordingKind.CONTINUOUS,
+    Recording.started_ms < bindparam("end_ms"),
+    or_(Recording.ended_ms.is_(None), Recording.ended_ms > bindparam("start_ms")),
+)
 
 
 def wanted(camera_id: int, start_ms: int, end_ms: int) -> list[Interval]:
@@ -25,24 +44,10 @@ def wanted(camera_id: int, start_ms: int, end_ms: int) -> list[Interval]:
 def wanted_by_camera(camera_ids: Iterable[int], start_ms: int, end_ms: int) -> dict[int, list[Interval]]:
     """`wanted` for several cameras with two queries in all; every camera asked for is in the answer."""
     found: dict[int, list[Interval]] = {camera_id: [] for camera_id in camera_ids}
-    modes = select(ModeChange.camera_id, ModeChange.started_ms, ModeChange.ended_ms).where(
-        ModeChange.camera_id.in_(found),
-        ModeChange.mode == RecordingMode.CONTINUOUS,
-        ModeChange.started_ms < end_ms,
-        or_(ModeChange.ended_ms.is_(None), ModeChange.ended_ms > start_ms),
-    )
-    for camera_id, started, ended in db.session.execute(modes):
+    asked = {"cameras": list(found), "start_ms": start_ms, "end_ms": end_ms}
+    for camera_id, started, ended in db.session.execute(_MODES, asked):
         found[camera_id].append((started, FOREVER_MS if ended is None else ended))
-    # Rows of continuous recording only name the days; what they keep is said by the modes.
-    recordings = select(
-        Recording.camera_id, Recording.started_ms, Recording.ended_ms, Recording.planned_end_ms
-    ).where(
-        Recording.camera_id.in_(found),
-        Recording.kind != RecordingKind.CONTINUOUS,
-        Recording.started_ms < end_ms,
-        or_(Recording.ended_ms.is_(None), Recording.ended_ms > start_ms),
-    )
-    for camera_id, started, ended, planned in db.session.execute(recordings):
+    for camera_id, started, ended, planned in db.session.execute(_RECORDINGS, asked):
         ends = [end for end in (ended, planned) if end is not None]
         found[camera_id].append((started, min(ends, default=FOREVER_MS)))
     return {camera_id: clip(group, start_ms, end_ms) for camera_id, group in found.items()}
@@ -57,7 +62,7 @@ def is_wanted_now(camera_id: int, *, at_ms: int | None = None) -> bool:
 def cameras_wanted_now(*, at_ms: int | None = None) -> set[int]:
     """Ids of all cameras whose footage of this moment will be kept; two queries whatever their number."""
     at_ms = now_ms() if at_ms is None else at_ms
-    ids = list(db.session.scalars(select(Camera.id).where(Camera.deleted_at.is_(None))))
+    ids = list(db.session.scalars(_CAMERAS))
     return {camera_id for camera_id, group in wanted_by_camera(ids, at_ms, at_ms + 1).items() if group}
 
 
