@@ -28,7 +28,7 @@ class Patience:
     storage_retry: float = 5.0  # a look at the disk; recording goes on at most 60 s after there is space
     on_demand_idle: float = 2.0  # beyond the life of the watch key
     clock_step: float = 2.0  # of the host's clock
-    poll: float = 2.0  # what is wanted, asked once for all streams
+    poll: float = 3.0  # what is wanted, asked once for all streams; a new camera does not wait for it
     renew: float = 5.0  # a third of the lease
     storage_check: float = 15.0  # with `hung`, a dead disk is told within 30 s
     hung: float = 10.0  # a round of watching that takes longer: the disk does not answer

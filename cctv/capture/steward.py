@@ -27,7 +27,7 @@ from cctv.storage import paths
 
 _log = logging.getLogger(__name__)
 
-_ORPHANS_EVERY_S = 10.0
+_ORPHANS_EVERY_S = 20.0  # reading the names of all processes is dear
 _REPORTS_AT_ONCE = 200
 _OFFERED_S = 10.0  # for a worker to take what lies in the queue
 
