@@ -13,9 +13,11 @@ from typing import Any
 
 from flask import Flask, Request, current_app, request, url_for
 from flask_login import current_user
+from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
 from cctv.blueprints._rights import rights
+from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.services import settings
 from cctv.services.access import Action
@@ -79,6 +81,19 @@ class Frame:
     def is_rail_closed(self) -> bool:
         """Whether this browser keeps the left rail narrow."""
         return self._request.cookies.get(RAIL_COOKIE) == "closed"
+
+    @property
+    def choices(self) -> Markup:
+        """What app.js knows of the person: attributes of <body>."""
+        if not current_user.is_authenticated:
+            return Markup()
+        left = max(1, (current_user.session_ends_ms - now_ms()) // 1000)
+        attributes = [f' data-session-seconds="{left}"'] if current_user.session_ends_ms else []
+        if not current_user.has_shortcuts:
+            attributes.append(' data-shortcuts="off"')
+        if current_user.pauses_updates:
+            attributes.append(' data-paused="yes"')
+        return Markup("".join(attributes))
 
     @cached_property
     def entries(self) -> list[Entry]:

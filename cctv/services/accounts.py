@@ -23,8 +23,11 @@ _START_PAGES = {
 
 def start_page(user: User) -> str:
     """Where signing in leads: the person's choice while it is open to them, else as the role has it."""
-    if user.start_page in start_pages(user):
-        return user.start_page
+    return user.start_page if user.start_page in start_pages(user) else usual_start_page(user)
+
+
+def usual_start_page(user: User) -> str:
+    """Where the role starts."""
     return "/wall" if user.role == Role.VISITOR else "/"
 
 

@@ -4,6 +4,7 @@
 import { watchDialogs } from "./dialogs.js";
 import { watchForms } from "./forms.js";
 import { watchKeys } from "./keys.js";
+import { watchSessionEnd } from "./session_end.js";
 import { watchState } from "./state.js";
 import { watchSudo } from "./sudo.js";
 import { watchTicks } from "./ticks.js";
@@ -15,6 +16,7 @@ watchForms();
 watchKeys();
 watchState();
 watchSudo();
+watchSessionEnd();
 watchTicks();
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => {});

@@ -1,6 +1,7 @@
 // Shortcuts. A key clicks the visible control that carries it in data-key, so the server's permission is the only one:
 //   data-key="s"   data-key="space|k"   data-key="shift+left"   data-key="12"   data-key="g w" (g, then w)
-// Off inside fields, with Ctrl, Alt or Meta, and when the person switched single keys off (the ? dialog).
+// Off inside fields, with Ctrl, Alt or Meta, and when the person switched single keys off (the account, or for this
+// browser the ? dialog).
 
 import { dialogParts, openDialog } from "./dialogs.js";
 import { element, isVisible } from "./marks.js";
@@ -15,7 +16,7 @@ let isGoing = false;
 let goTimer = 0;
 
 function isOff() {
-  return localStorage.getItem("shortcuts") === "off";
+  return document.body.dataset.shortcuts === "off" || localStorage.getItem("shortcuts") === "off";
 }
 
 function nameOf(event) {

@@ -16,7 +16,8 @@ let timer = 0;
 let failures = 0;
 let tries = 0;
 let isLost = false;
-let isPaused = sessionStorage.getItem("paused") === "yes";
+// This tab's choice, else the account's.
+let isPaused = (sessionStorage.getItem("paused") || document.body.dataset.paused) === "yes";
 
 function pace() {
   return failures || Date.now() - lastTouch < IDLE_AFTER ? ACTIVE : IDLE;
