@@ -148,7 +148,7 @@ def month_of(camera_ids: Iterable[int], month: str) -> MonthDays:
     bounds = {day: day_bounds_ms(day, zone) for day in recorded}
     start_ms = min(start for start, _end in bounds.values())
     end_ms = min(max(end for _start, end in bounds.values()), now_ms())
-    manual, locked = _recordings(ids, start_ms, end_ms)
+    manual, locked, _activity = _recordings(ids, start_ms, end_ms)
 
     def touched(found: dict[int, list[Interval]]) -> set[date]:
         spans = [span for spans in found.values() for span in spans]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import marshmallow as ma
@@ -34,6 +35,15 @@ def check_body() -> None:
         raise Malformed(f"A {request.method} request has no body.")
     if not request.is_json:
         raise UnsupportedMediaType
+
+
+@contextmanager
+def renamed(**names: str) -> Iterator[None]:
+    """What services call otherwise, by the names of the API: service's name = the API's name."""
+    try:
+        yield
+    except Invalid as error:
+        raise Invalid({names.get(name, name): said for name, said in error.errors.items()}) from None
 
 
 class Parser(FlaskParser):

@@ -77,8 +77,8 @@ def login(body: dict[str, Any]) -> ResponseReturnValue:
     if user is None or not is_right:
         refused_sign_ins.note(user, address=_origin.address(), typed=body["login"])
         raise NotSignedIn(_REFUSED)
-    if second_factor.is_on(user) and not second_factor.accept(user, body.get("otp", "")):
-        return _ask_for_code(user, body)
+    if second_factor.is_on(user) and (question := _second_step(user, body)):
+        return question
     guess.was_right()
     if not user.is_enabled:
         raise NotAllowed(_SWITCHED_OFF)
@@ -116,14 +116,19 @@ def logout() -> ResponseReturnValue:
     return Response(status=204)
 
 
-def _ask_for_code(user: User, body: dict[str, Any]) -> Response:
-    """401 that names the field: the app shows it, and sends all three again."""
+def _second_step(user: User, body: dict[str, Any]) -> Response | None:
+    """None when the code is right; else 401 that names the field: the app sends it all again with `otp`."""
     if "otp" not in body:
         sentence = "Enter the code of your authenticator app."
-    else:
+        return errors.answer(401, sentence, fields={"otp": sentence})
+    guess = _guesses.of_second_step(user)
+    if guess.wait_seconds:
+        return guess.slow_down(errors.answer(429, guess.sentence))
+    if not second_factor.accept(user, body["otp"]):
         refused_sign_ins.note(user, address=_origin.address(), how="code")
-        sentence = "This code is not right, or was used before."
-    return errors.answer(401, sentence, fields={"otp": sentence})
+        return errors.answer(401, second_factor.WRONG, fields={"otp": second_factor.WRONG})
+    guess.was_right()
+    return None
 
 
 def _tokens(pair: Pair) -> ResponseReturnValue:

@@ -14,10 +14,11 @@ from flask_login import current_user
 from cctv.blueprints.api import _people, _versions
 from cctv.blueprints.api._face import ApiBlueprint, needs
 from cctv.blueprints.api._once import once, repeatable
+from cctv.blueprints.api._parsing import renamed
 from cctv.blueprints.api._people import Person
 from cctv.blueprints.api._shapes import Body, Paged, PageQuery, choice, flag, paged, secret, some, text
 from cctv.blueprints.api._versions import versioned
-from cctv.errors import Conflict, Invalid
+from cctv.errors import Conflict
 from cctv.models import Role, User
 from cctv.services import invitations, people, users
 from cctv.services.access import Action
@@ -92,10 +93,8 @@ def create(body: dict[str, Any]) -> ResponseReturnValue:
     def work() -> tuple[dict[str, Any], int]:
         if "password" in body:
             return _people.as_dict(people.create_person(current_user, **body)), 201
-        try:
+        with renamed(way="password"):
             invited = invitations.invite_person(current_user, by_mail=True, **body)
-        except Invalid as error:
-            raise Invalid({("password" if k == "way" else k): v for k, v in error.errors.items()}) from None
         return _people.as_dict(invited.person), 201
 
     return once(work, Person())
