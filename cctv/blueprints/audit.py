@@ -5,18 +5,15 @@ Whose entries a person sees is decided by services/audit_rows.py.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from cctv.blueprints import _audit_words, _htmx, _words
+from cctv.blueprints import _audit_words, _csv, _htmx, _words
 from cctv.clock import day_bounds_ms, from_ms, now_ms, site_day
 from cctv.extensions import begin_writing, db
 from cctv.models import AuditEntry
@@ -29,8 +26,6 @@ blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 _ROWS = 50
 _NAMES = ("who", "what", "cam", "from", "to")
 _COLUMNS = ("number", "time", "who", "what", "action", "camera", "address", "device", "details", "hash")
-# A cell that begins so is a formula for a spreadsheet (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @blueprint.get("")
@@ -79,12 +74,8 @@ def export() -> ResponseReturnValue:
     begin_writing()
     audit.add("audit.export", filters=_asked() or None)
     db.session.commit()
-    lines = _csv(audit_rows.iterate(current_user, filters), zone)
-    response = Response(stream_with_context(lines), content_type="text/csv; charset=utf-8")
-    name = f"audit_{site_day(now_ms(), zone).isoformat()}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["X-Accel-Buffering"] = "no"
-    return response
+    rows = (_cells(entry, zone) for entry in audit_rows.iterate(current_user, filters))
+    return _csv.download(f"audit_{site_day(now_ms(), zone).isoformat()}", _COLUMNS, rows)
 
 
 def _asked() -> dict[str, str]:
@@ -114,13 +105,6 @@ def _day(text: str | None) -> date | None:
     return day if 2000 <= day.year < 2100 else None
 
 
-def _csv(entries: Iterator[AuditEntry], zone: ZoneInfo) -> Iterator[str]:
-    """Lines of RFC 4180, every cell quoted; the mark in front tells spreadsheets that it is UTF-8."""
-    yield "\ufeff" + _line(_COLUMNS)
-    for entry in entries:
-        yield _line(_cells(entry, zone))
-
-
 def _cells(entry: AuditEntry, zone: ZoneInfo) -> tuple[Any, ...]:
     changed = [
         f"{one.name}: {one.before} → {one.after}" if one.before is not None else f"{one.name}: {one.after}"
@@ -138,16 +122,3 @@ def _cells(entry: AuditEntry, zone: ZoneInfo) -> tuple[Any, ...]:
         "; ".join(changed),
         entry.hash,
     )
-
-
-def _line(cells: tuple[Any, ...]) -> str:
-    text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(
-        [_harmless(cell) for cell in cells]
-    )
-    return text.getvalue()
-
-
-def _harmless(cell: Any) -> str:
-    text = str(cell)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

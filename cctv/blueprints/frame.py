@@ -51,6 +51,8 @@ ENTRIES = (
     Entry("Mail", "/mail", "mail", "g m", Action.MAIL_SEND),
     Entry("Audit log", "/audit", "shield-check", "g a", Action.AUDIT),
     Entry("Settings", "/settings", "settings", "g s", Action.SETTINGS_TEST),
+    Entry("Administration", "/admin/", "tool", "g d", Action.ADMIN),
+    Entry("Honeypot", "/developer/honeypot", "bug", "g h", Action.HONEYPOT),
 )
 
 

@@ -21,6 +21,7 @@ class TrappedAddress(db.Model):  # type: ignore[name-defined]
     first_ms: Mapped[int] = mapped_column(BigInteger)
     last_ms: Mapped[int] = mapped_column(BigInteger, index=True)
     hits: Mapped[int] = mapped_column(Integer, default=0)
+    tries: Mapped[int] = mapped_column(Integer, default=0)  # of a password; every tenth blocks
     blocked_until_ms: Mapped[int | None] = mapped_column(BigInteger)  # far away: for good
     is_ours: Mapped[bool] = mapped_column(Boolean, default=False)  # a scanner of our own
 

@@ -17,7 +17,7 @@ from cctv.services import nodes
 def components() -> dict[str, bool]:
     """Component name -> whether it answers: web, database, redis, capture."""
     is_database_up, is_capture_up = _database()
-    return {"web": True, "database": is_database_up, "redis": _redis(), "capture": is_capture_up}
+    return {"web": True, "database": is_database_up, "redis": is_redis_up(), "capture": is_capture_up}
 
 
 def _database() -> tuple[bool, bool]:
@@ -31,7 +31,7 @@ def _database() -> tuple[bool, bool]:
         db.session.remove()
 
 
-def _redis() -> bool:
+def is_redis_up() -> bool:
     """Whether it takes a write: a Redis that is full or a replica still answers a ping."""
     try:
         return bool(queue.redis_connection().set("cctv:health", 1, ex=60))

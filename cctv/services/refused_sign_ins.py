@@ -5,23 +5,16 @@ Whoever knocks five thousand times must not fill the log; what was typed is neve
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import threading
-import time
 
-from flask import current_app
-from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from cctv import queue
 from cctv.extensions import begin_writing, db
 from cctv.models import User
-from cctv.services import audit
+from cctv.services import audit, counts
 
 _WINDOW_SECONDS = 3600
 _MOST_ALONE = 100  # first refusals of an hour that get an entry each; then only what repeats itself does
-_LONGEST_MEMORY = 10_000
 
 _log = logging.getLogger(__name__)
 
@@ -53,37 +46,9 @@ def note(user: User | None, *, address: str, typed: str = "", how: str = "passwo
         _log.warning("a refused sign-in could not be noted: %s", type(error).__name__)
 
 
-def _count(what: str) -> int:
-    """How often within an hour of the first time; shared by all processes, or of this one without Redis."""
-    key = f"cctv:refused:{hashlib.sha256(what.encode()).hexdigest()[:32]}"
-    try:
-        with queue.redis_connection().pipeline() as pipeline:
-            pipeline.incr(key)
-            pipeline.expire(key, _WINDOW_SECONDS, nx=True)
-            return int(pipeline.execute()[0])
-    except (RedisError, OSError):
-        memory: _Memory = current_app.extensions.setdefault("cctv.refusals", _Memory())
-        return memory.count(key)
-
-
 def _is_power_of_ten(number: int) -> bool:
     return str(number).strip("0") == "1"
 
 
-class _Memory:
-    """The same in this process."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, tuple[int, float]] = {}
-        self._lock = threading.Lock()
-
-    def count(self, key: str) -> int:
-        now = time.monotonic()
-        with self._lock:
-            number, until = self._counts.get(key, (0, 0.0))
-            if until < now:
-                number, until = 0, now + _WINDOW_SECONDS
-            if len(self._counts) >= _LONGEST_MEMORY:
-                self._counts.clear()
-            self._counts[key] = (number + 1, until)
-            return number + 1
+def _count(what: str) -> int:
+    return counts.count(f"refused {what}", seconds=_WINDOW_SECONDS)

@@ -53,6 +53,7 @@ def upgrade():
     sa.Column('first_ms', sa.BigInteger(), nullable=False),
     sa.Column('last_ms', sa.BigInteger(), nullable=False),
     sa.Column('hits', sa.Integer(), nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False),
     sa.Column('blocked_until_ms', sa.BigInteger(), nullable=True),
     sa.Column('is_ours', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_trapped_address')),

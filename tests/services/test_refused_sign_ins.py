@@ -23,14 +23,14 @@ def test_five_thousand_refusals_from_one_address_make_four_entries(context: Flas
     assert told() == [("Olive Owner", times, None) for times in (1, 10, 100, 1000)]
 
 
-def test_five_thousand_addresses_make_a_hundred_entries(context: Flask) -> None:
-    for number in range(5000):
+def test_many_addresses_make_a_hundred_entries(context: Flask) -> None:
+    for number in range(1500):
         refused_sign_ins.note(None, address=f"203.0.{number // 250}.{number % 250}")
     assert told() == [("", 1, None)] * 100 + [("", None, 1000)]
 
 
 def test_many_addresses_that_repeat_themselves_do_not_fill_the_log(context: Flask) -> None:
-    for number in range(6000):
+    for number in range(2000):
         refused_sign_ins.note(None, address=f"203.0.113.{number % 200}")
     assert len(told()) < 320
 
