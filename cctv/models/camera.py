@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cctv.clock import utcnow
@@ -46,6 +46,13 @@ class Camera(db.Model):  # type: ignore[name-defined]
     password_encrypted: Mapped[str | None] = mapped_column(Text)  # keys.encrypt
     recording_mode: Mapped[str] = mapped_column(String(16), default=RecordingMode.CONTINUOUS)
     pre_roll_seconds: Mapped[int] = mapped_column(Integer, default=10)
+    post_roll_seconds: Mapped[int] = mapped_column(Integer, default=10)  # after activity
+    watches_activity: Mapped[bool] = mapped_column(Boolean, default=True)
+    sensitivity: Mapped[int] = mapped_column(Integer, default=50)  # of activity, 1 to 100
+    # {"name", "points": [[x, y], ...] as shares of the picture, "is_ignored"}; none: all of it counts
+    zones: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    keep_days: Mapped[int | None] = mapped_column(Integer)  # null: the default of the settings
+    keep_bytes: Mapped[int | None] = mapped_column(BigInteger)  # null: no limit of its own
     node_id: Mapped[int | None] = mapped_column(ForeignKey("node.id"))  # pinned to a site; null: any node
     version: Mapped[int] = mapped_column(Integer, default=1)  # optimistic lock of the edit form
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

@@ -28,11 +28,12 @@ _GOP = struct.Struct(">II")
 
 
 class SegmentState(StrEnum):
-    """The life of a file: ring -> kept, or ring|kept -> expiring -> gone."""
+    """The life of a file: ring -> kept -> cloud; any of them -> expiring -> gone."""
 
     RING = "ring"
     KEPT = "kept"
     EXPIRING = "expiring"
+    CLOUD = "cloud"  # the local file is gone, a verified copy is in the bucket
 
 
 class Run(db.Model):  # type: ignore[name-defined]
@@ -93,6 +94,11 @@ class Segment(db.Model):  # type: ignore[name-defined]
     is_damaged: Mapped[bool] = mapped_column(Boolean, default=False)  # bytes kept although some do not parse
     is_locked: Mapped[bool] = mapped_column(Boolean, default=False)
     sha256: Mapped[str | None] = mapped_column(String(64))  # filled by a low-priority pass
+    chain_number: Mapped[int | None] = mapped_column(Integer)  # of its link in the camera's chain, from 1
+    chain_hash: Mapped[str | None] = mapped_column(String(64))  # of the link before, these facts and sha256
+    checked_ms: Mapped[int | None] = mapped_column(
+        BigInteger
+    )  # when its bytes were last compared with sha256
 
     run: Mapped[Run] = relationship(lazy="joined", innerjoin=True)
 
