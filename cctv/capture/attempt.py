@@ -191,7 +191,7 @@ def start(
         CannotStart: the address is not allowed or unknown, or the disk refuses.
     """
     assert source.url is not None
-    address = _checked(source.url, networks)
+    address = checked(source.url, networks)
     if knocks:
         _knock(address)
     epoch_ms = now_ms()
@@ -228,7 +228,8 @@ def _knock(address: addresses.CameraAddress) -> None:
         raise CannotStart("noroute", error.strerror or "no answer") from None
 
 
-def _checked(url: str, networks: addresses.Networks) -> addresses.CameraAddress:
+def checked(url: str, networks: addresses.Networks) -> addresses.CameraAddress:
+    """The address of a camera with its name resolved. CannotStart when it may not be called."""
     try:
         address = addresses.parse_typed(url)
         return address.pinned(addresses.resolve(address, networks))

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 
-from cctv.capture import process
 from cctv.capture.attempt import Attempt, CannotStart, stands_still, why_it_ended
+from cctv.capture.beginning import Beginning
 from cctv.capture.content import Content, Look
 from cctv.capture.facts import Facts
 from cctv.capture.outside import Outside
@@ -166,6 +166,7 @@ class Keeper:
         )
         self.content = Content(growing, attempt.run, self._patience)
         self._began_at = self._bytes_at = now
+        self._beginning = Beginning(attempt, self._patience, now)
         self._end_cause = None
         self._was_live = False
         self.due = now + _FIRST_LOOKS
@@ -228,21 +229,22 @@ class Keeper:
 
     def _wait_for_picture(self, now: float) -> None:
         assert self.attempt is not None and self.content is not None
-        waited = now - self._began_at
-        if waited > self._patience.first_fragment:
-            self.end("silent", now)
-        elif waited > self._patience.tcp and self.attempt.port and not self._is_connected():
-            self.end("noroute", now)
-        elif waited > self._patience.silent and self.state == "frozen":
+        if cause := self._beginning.verdict(now):
+            self.end(cause, now)
+            return
+        if self._beginning.should_ask(now):
+            self._outside.ask(self, self.attempt)
+        if now - self._began_at > self._patience.silent and self.state == "frozen":
             # It took the call again but sends nothing: no longer a moment's pause, though we go on waiting.
             self._tell_cause("silent", "")
 
-    def _is_connected(self) -> bool:
-        assert self.attempt is not None
-        if process.has_connection(self.attempt.pid, self.attempt.port):
-            self.attempt.port = 0  # asked once
-            return True
-        return False
+    def answers_others(self, attempt: Attempt, now: float) -> None:
+        """The camera answers a connection of today, and not the one of the attempt: call it again."""
+        if attempt is not self.attempt or self.phase != Phase.RUNNING or self.content is None:
+            return
+        if not self.content.has_picture and self._beginning.is_unheard():
+            self._retries.answered()
+            self.end("silent", now)
 
     def _flows(self, now: float) -> None:
         assert self.attempt is not None and self.content is not None

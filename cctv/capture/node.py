@@ -18,7 +18,7 @@ from typing import Any
 from flask import Flask
 
 from cctv.capture import attempt as attempts
-from cctv.capture import derived, process
+from cctv.capture import derived, heard, process
 from cctv.capture.attempt import Attempt, CannotStart, Place
 from cctv.capture.housekeeper import Housekeeper
 from cctv.capture.indexer import Indexer
@@ -38,6 +38,7 @@ from cctv.storage.runfile import RunFile
 
 _log = logging.getLogger(__name__)
 
+_ASKERS = 8  # as above; each waits for a camera that may say nothing
 _STARTERS = 12  # threads: a name service that hangs for one camera must not hold up the others
 
 
@@ -67,6 +68,7 @@ class CaptureNode:
         self.syncer = Syncer(app, config, self.open_files)
         self.housekeeper = Housekeeper(app, trouble=self.storage_trouble, every_s=10.0)
         self._starters = ThreadPoolExecutor(_STARTERS, thread_name_prefix="start")
+        self._askers = ThreadPoolExecutor(_ASKERS, thread_name_prefix="ask")
         self._next_start = 0.0
         self._start_lock = threading.Lock()
 
@@ -190,6 +192,24 @@ class CaptureNode:
             fence=fence,
             knocks=knocks,
         )
+
+    def ask(self, keeper: Keeper, attempt: Attempt) -> None:
+        """Ask the camera for a sign of life in an asker's thread."""
+        self._askers.submit(self._ask, keeper, attempt, keeper.source)
+
+    def _ask(self, keeper: Keeper, attempt: Attempt, source: Source) -> None:
+        assert source.url is not None
+        try:
+            with self.app.app_context():
+                address = attempts.checked(source.url, sources.networks(source))
+        except CannotStart:
+            return
+        if keeper.attempt is attempt and heard.answers(address):
+            self.rounds.order(self._answers_others, keeper, attempt)
+
+    @staticmethod
+    def _answers_others(keeper: Keeper, attempt: Attempt) -> None:
+        keeper.answers_others(attempt, time.monotonic())
 
     @staticmethod
     def _began(keeper: Keeper, attempt: Attempt) -> None:

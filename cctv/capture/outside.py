@@ -24,6 +24,9 @@ class Outside(Protocol):
     def begin(self, keeper: Keeper) -> None:
         """Make an attempt in another thread; answers with `keeper.began` or `keeper.could_not`."""
 
+    def ask(self, keeper: Keeper, attempt: Attempt) -> None:
+        """Ask the camera in another thread for a sign of life; if it gives one, `keeper.answers_others`."""
+
     def tell(self, keeper: Keeper, state: str | None, cause: str | None, detail: str, at_ms: int) -> None:
         """Report a state (None: unchanged) of the stream."""
 

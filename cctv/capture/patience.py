@@ -15,6 +15,8 @@ class Patience:
 
     tcp: float = 5.0  # until the camera's port answers
     first_fragment: float = 60.0  # until the first picture: some cameras need 40 s
+    unanswered: float = 15.0  # without a word, until another connection asks whether the camera would answer
+    ask_again: float = 10.0
     silent: float = 10.0  # until a camera that froze, and is called again in vain, is offline
     frozen: float = 5.0  # without bytes, until people are told
     stall: float = 8.0  # without bytes, until the attempt is ended; 3 x the usual spacing when that is more

@@ -32,6 +32,10 @@ class Retries:
         """Address or login are new."""
         self._failures = self._refusals = self._clock_steps = 0
 
+    def answered(self) -> None:
+        """It is there again: the next attempt need not wait."""
+        self._failures = 0
+
     def accepted(self) -> None:
         """The camera let us in."""
         self._refusals = 0

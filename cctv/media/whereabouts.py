@@ -4,6 +4,7 @@ no option of it forbids (THREATS 8), so whoever starts one looks here until the 
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import struct
@@ -26,17 +27,24 @@ class End(NamedTuple):
 
 def ends(pid: int) -> list[End] | None:
     """Every far end of the process (proc(5)); None when it has ended or may not be looked at."""
-    sockets = set()
     try:
-        for descriptor in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
-            target = os.readlink(f"/proc/{pid}/fd/{descriptor}")  # noqa: PTH115
-            if target.startswith("socket:["):
-                sockets.add(target[8:-1])
+        sockets = {str(inode) for inode in sockets_of(pid)}
     except OSError:
         return None
     if not sockets:
         return []
     return [end for table in _TABLES for end in _read(f"/proc/{pid}/net/{table}", sockets)]
+
+
+def sockets_of(pid: int) -> set[int]:
+    """The inodes of the sockets of a process. OSError when it has ended or may not be looked at."""
+    found = set()
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
+        with contextlib.suppress(FileNotFoundError):  # closed since
+            target = os.readlink(f"/proc/{pid}/fd/{descriptor}")  # noqa: PTH115
+            if target.startswith("socket:["):
+                found.add(int(target[8:-1]))
+    return found
 
 
 def strays(pid: int, allowed: Iterable[tuple[str, int]]) -> list[End]:
