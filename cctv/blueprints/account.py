@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, SelectField, StringField
+from wtforms import BooleanField, SelectChoice, SelectField, StringField
 from wtforms.validators import Length
 
 from cctv.blueprints import _forms, _htmx
@@ -33,7 +33,7 @@ class ProfileForm(FlaskForm):
 class PreferencesForm(FlaskForm):
     """How the pages behave."""
 
-    theme = SelectField("Theme", choices=list(THEMES.items()))
+    theme = SelectField("Theme", choices=[SelectChoice(value, words) for value, words in THEMES.items()])
     start_page = SelectField("Page after signing in")
     has_shortcuts = BooleanField("Use single-key shortcuts")
     pauses_updates = BooleanField("Pause updates")
@@ -115,7 +115,8 @@ def _seconds_left() -> Response:
 def _preferences(form: PreferencesForm) -> PreferencesForm:
     pages = accounts.start_pages(current_user)
     usual = pages.get(accounts.usual_start_page(current_user), "Overview")
-    form.start_page.choices = [("", f"As usual ({usual})"), *pages.items()]
+    offered = {"": f"As usual ({usual})", **pages}
+    form.start_page.choices = [SelectChoice(path, words) for path, words in offered.items()]
     return form
 
 

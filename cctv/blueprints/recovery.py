@@ -168,7 +168,13 @@ def _reset_page(form: ResetForm, token: str, *, status: int = 200) -> Response:
 def _verify_page(form: CodeForm, token: str, email: str | None, *, status: int = 200) -> Response:
     here = request.full_path if token else "/account/verify"
     return _htmx.render(
-        "auth/verify.html", status=status, form=form, has_link=bool(token), email=email, here=here
+        "auth/verify.html",
+        status=status,
+        form=form,
+        has_link=bool(token),
+        email=email,
+        waiting=addresses_of_people.waiting_email(current_user) if current_user.is_authenticated else None,
+        here=here,
     )
 
 
