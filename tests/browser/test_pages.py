@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect
 
 from cctv import create_app
 from cctv.config import Config
@@ -27,7 +28,12 @@ from tests.waiting import wait_until
 
 SCREENS = {"desk": (1440, 900), "phone": (390, 844)}
 PAGES = ("/", "/wall", "/cameras", "/cameras/1", "/cameras/2", "/cameras/2/edit", "/cameras/2/diagnose")
-MORE_PAGES = ("/cameras/add", "/cameras?q=nothing", "/cameras?state=off")
+MORE_PAGES = ("/cameras/add", "/cameras?q=nothing", "/cameras?state=off", "/search")
+STRANGERS_PAGES = ("/login",)
+SMALL_TARGETS = """() => [...document.querySelectorAll("a[href], button, input, select, summary")]
+  .filter((n) => n.checkVisibility() && !n.closest("p, .visually-hidden") && !n.matches(".skip-link"))
+  .map((n) => [n.outerHTML.slice(0, 90), (n.closest("label") || n).getBoundingClientRect()])
+  .filter(([, box]) => box.width && (box.width < 24 || box.height < 24)).map(([text]) => text)"""
 # A player is told so that a camera is away, and the wall says why in its place.
 _EXPECTED = re.compile(r"Failed to load resource.*503")
 
@@ -130,12 +136,15 @@ def plays(page: Page) -> bool:
 def test_every_page_is_clean_in_both_themes(browser: Browser, site: Site, screen: str) -> None:
     visitor = Visitor(browser, site, screen)
     page, width = visitor.page, SCREENS[screen][0]
-    for path in PAGES:
+    for path in (*PAGES, *MORE_PAGES, *STRANGERS_PAGES):
+        if path in STRANGERS_PAGES:
+            visitor.context.clear_cookies()
         page.goto(site.url + path)
         for theme in ("dark", "light"):
             page.evaluate(f"document.documentElement.dataset.bsTheme = '{theme}'")
             assert violations(page) == [], (path, theme)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert page.evaluate(SMALL_TARGETS) == [], path
     assert visitor.errors == []
     visitor.context.close()
 
@@ -166,6 +175,10 @@ def test_keys_enlarge_record_and_lead_back(visitor: Visitor, site: Site) -> None
     expect(page.locator("#tile-1")).to_have_class(re.compile("is-one"))
     expect(page.locator("#tile-2")).to_be_hidden()
     wait_until(lambda: plays(page), 10, "the enlarged picture to play")
+    page.keyboard.press("f")
+    wait_until(lambda: page.evaluate("document.fullscreenElement?.id") == "tile-1", 3, "the full screen")
+    page.keyboard.press("f")
+    wait_until(lambda: page.evaluate("!document.fullscreenElement"), 3, "the page to be back")
     page.keyboard.press("r")
     toast = page.locator("#toasts")
     expect(toast).to_contain_text("Recording Front gate from")
@@ -188,6 +201,129 @@ def test_arrows_move_the_selection_and_keys_act_on_it(visitor: Visitor, site: Si
     expect(page.locator("#tile-2 .tile-name")).to_be_focused()
     page.keyboard.press("-")
     page.wait_for_url("**/wall?n=1")
+
+
+def test_a_snapshot_is_shown_and_offered(visitor: Visitor, site: Site) -> None:
+    page = visitor.page
+    page.goto(f"{site.url}/wall")
+    page.keyboard.press("s")
+    toast = page.locator("#toasts .note-toast")
+    expect(toast).to_contain_text("Snapshot of Front gate")
+    picture = "document.querySelector('.note-toast-picture').naturalWidth"
+    wait_until(lambda: page.evaluate(picture) > 0, 5, "the small picture")
+    with page.expect_download() as download:
+        toast.get_by_role("link", name="Download").click()
+    assert re.fullmatch(r"Front-gate_[\d-]+_[\d-]+\.jpg", download.value.suggested_filename)
+    assert Path(download.value.path()).read_bytes()[:2] == b"\xff\xd8"
+    toast.get_by_role("link", name="Open in playback").click()
+    page.wait_for_url("**/playback?cams=1&t=*")
+
+
+def test_the_menu_of_a_tile_opens_by_key_and_by_button(visitor: Visitor, site: Site) -> None:
+    page, menu = visitor.page, visitor.page.locator("#dlg")
+    page.goto(f"{site.url}/wall")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ContextMenu")
+    expect(menu.get_by_role("heading")).to_have_text("2 · Loading bay")
+    expect(menu.get_by_role("link", name="Open")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#tile-2 .tile-name")).to_be_focused()
+    page.get_by_role("button", name="More for 1 · Front gate").click()
+    assert violations(page) == []
+    words = menu.locator(".menu-item").all_inner_texts()
+    assert words == ["Open", "Snapshot", "Record", "Full screen", "Playback", "Edit", "Diagnose"]
+    assert menu.get_by_role("link", name="Edit").get_attribute("href") == "/cameras/1/edit"
+    menu.get_by_role("button", name="Snapshot").click()
+    expect(menu).to_be_hidden()
+    expect(page.locator("#toasts")).to_contain_text("Snapshot of Front gate")
+
+
+def test_the_wheel_and_the_button_zoom_into_a_picture(visitor: Visitor, site: Site) -> None:
+    page = visitor.page
+    page.goto(f"{site.url}/cameras/1")
+    wait_until(lambda: plays(page), 10, "the picture to play")
+    page.locator(".picture").hover()
+    page.mouse.wheel(0, -100)
+    button = page.locator("[data-zoom-picture]")
+    expect(button).to_contain_text("1.3×")
+    assert "scale(1.25)" in page.evaluate("document.querySelector('video').style.transform")
+    for words in ("2×", "4×", "1×"):
+        button.click()
+        expect(button).to_contain_text(words)
+    assert page.evaluate("document.querySelector('video').style.transform") == ""
+    assert plays(page)
+
+
+class Finger:
+    """One finger on a screen, as the browser gets it from the glass."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._glass = page.context.new_cdp_session(page)
+
+    def draw(self, *points: tuple[float, float], hold_ms: float = 0) -> None:
+        """Down at the first point, over the others, up."""
+        for kind, point in zip(["touchStart"] + ["touchMove"] * len(points), points, strict=False):
+            self._send(kind, [{"x": point[0], "y": point[1]}])
+            self._page.wait_for_timeout(30 + hold_ms)
+        self._send("touchEnd", [])
+
+    def _send(self, kind: str, points: list[dict[str, float]]) -> None:
+        self._glass.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def test_fingers_hold_swipe_and_tap_on_a_phone(browser: Browser, site: Site) -> None:
+    visitor = Visitor(browser, site, "phone")
+    page, finger = visitor.page, Finger(visitor.page)
+    page.goto(f"{site.url}/wall")
+    tile = page.locator("#tile-1").bounding_box()
+    assert tile is not None
+    x, y = tile["x"] + tile["width"] / 2, tile["y"] + tile["height"] / 2
+    finger.draw((x, y), hold_ms=700)
+    expect(page.locator("#dlg").get_by_role("heading")).to_have_text("1 · Front gate")
+    page.keyboard.press("Escape")
+    page.locator("#tile-1 .tile-pick").click()
+    left, right = [(300 - 60 * n, y) for n in range(5)], [(60 + 60 * n, y) for n in range(5)]
+    finger.draw(*left)
+    expect(page.locator("#tile-2")).to_have_class(re.compile("is-one"))
+    finger.draw(*right)
+    expect(page.locator("#tile-1")).to_have_class(re.compile("is-one"))
+    page.set_viewport_size({"width": 844, "height": 390})
+    assert page.locator("#tile-1").bounding_box() == {"x": 0, "y": 0, "width": 844, "height": 390}
+    back = page.get_by_role("button", name="All pictures")
+    shown = "getComputedStyle(document.querySelector('.bar')).opacity"
+    assert page.evaluate(shown) == "0"
+    page.locator("#tile-1 .tile-pick").click()
+    wait_until(lambda: page.evaluate(shown) == "1", 8, "the controls")
+    back.click()
+    expect(page.locator("#tile-2")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{site.url}/cameras/1")
+    finger.draw(*[(point[0], 150) for point in left])
+    page.wait_for_url("**/cameras/2")
+    assert visitor.errors == []
+    visitor.context.close()
+
+
+def test_pages_ask_no_other_host_and_carry_little_script(visitor: Visitor, site: Site) -> None:
+    page, sizes = visitor.page, {}
+    foreign: list[str] = []
+
+    def note(answer: Response) -> None:
+        if not answer.url.startswith((site.url, "blob:", "data:")):
+            foreign.append(answer.url)
+        if re.search(r"/static/(js|css|vendor)/[\w.]+\.(js|css)", answer.url):
+            sizes[answer.url] = len(gzip.compress(answer.body()))
+
+    page.on("response", note)
+    for path in (*PAGES, "/cameras/add", "/playback?cams=1"):
+        sizes.clear()
+        page.goto(site.url + path, wait_until="load")
+        page.wait_for_timeout(300)
+        ours = sum(size for url, size in sizes.items() if "/static/js/" in url)
+        assert 0 < ours <= 30_000, (path, ours)
+        assert sum(size for url, size in sizes.items() if ".css" in url) <= 100_000, path
+    assert foreign == []
 
 
 def test_another_quality_is_chosen_at_once(visitor: Visitor, site: Site) -> None:

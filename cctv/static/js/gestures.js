@@ -30,15 +30,15 @@ export function watchSwipes(element, onSwipe) {
 export function watchHolds(element, onHold) {
   let timer = 0;
   let start = null;
-  let heldAt = -HOLD_MS * 2;
-  const isJustHeld = () => performance.now() - heldAt < HOLD_MS * 4;
+  let isHeld = false;
   const stop = () => clearTimeout(timer);
   element.addEventListener("pointerdown", (event) => {
     stop();
+    isHeld = false;
     if (event.pointerType !== "touch" || !event.isPrimary) return;
     start = event;
     timer = setTimeout(() => {
-      heldAt = performance.now();
+      isHeld = true;
       onHold(event.target);
     }, HOLD_MS);
   });
@@ -50,10 +50,10 @@ export function watchHolds(element, onHold) {
     if (!isHere || (event.button === 2 && event.target.closest("a[href]"))) return;
     event.preventDefault();
     stop();
-    if (!isJustHeld()) onHold(event.target);
+    if (!isHeld) onHold(event.target);
   });
   // The finger that held leaves: that is no tap, neither here nor on what opened under it.
-  element.addEventListener("touchend", (event) => isJustHeld() && event.preventDefault(), { passive: false });
+  element.addEventListener("touchend", (event) => isHeld && event.preventDefault(), { passive: false });
 }
 
 // On its side a phone shows the picture alone; a tap brings the controls and takes them away.
