@@ -16,7 +16,8 @@ from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
 from cctv.intervals import Interval, clip, intersect, subtract, union
 from cctv.models import Camera, Gap, Run, Segment, SegmentState, Stream, StreamKind, StreamState
-from cctv.services import gap_causes
+from cctv.services import elsewhere, gap_causes
+from cctv.services.elsewhere import Growing
 from cctv.services.finding import TOLERANCE_MS, covered_by_camera, stream_id_of
 from cctv.services.gap_causes import ExplainedGap
 from cctv.services.wanted import lock_cameras, wanted_by_camera
@@ -54,16 +55,28 @@ class Holes(NamedTuple):
 def find_holes(
     camera_ids: Iterable[int], start_ms: int, end_ms: int, *, open_file: bool = True
 ) -> Mapping[int, Holes]:
-    """THE definition of a gap: wanted minus covered inside [start_ms, end_ms), tiny holes left out."""
+    """THE definition of a gap: wanted minus covered inside [start_ms, end_ms), tiny holes left out.
+
+    With `open_file` what other machines are writing just now is not missing, though it cannot be read here.
+    """
     ids = list(camera_ids)
     wanted = wanted_by_camera(ids, start_ms, end_ms)
     covered = covered_by_camera(ids, start_ms, end_ms, open_file=open_file)
-    return {
-        camera_id: Holes(
-            wanted[camera_id], covered[camera_id], _drop_tiny(subtract(wanted[camera_id], covered[camera_id]))
-        )
-        for camera_id in ids
-    }
+    missing = {camera_id: _drop_tiny(subtract(wanted[camera_id], covered[camera_id])) for camera_id in ids}
+    if open_file:
+        at_edge = [
+            camera_id for camera_id in ids if missing[camera_id] and missing[camera_id][-1][1] >= end_ms
+        ]
+        for camera_id, there in _growing_elsewhere(at_edge, end_ms).items():
+            missing[camera_id] = _drop_tiny(subtract(missing[camera_id], [there.span]))
+    return {camera_id: Holes(wanted[camera_id], covered[camera_id], missing[camera_id]) for camera_id in ids}
+
+
+def _growing_elsewhere(camera_ids: list[int], end_ms: int) -> dict[int, Growing]:
+    """Asked only for the live edge: what ended long ago has its rows."""
+    at_ms = now_ms()
+    is_old = end_ms < at_ms - elsewhere.ROW_WITHIN_MS
+    return {} if is_old or not camera_ids else elsewhere.growing(camera_ids, at_ms=at_ms)
 
 
 def list_gaps(camera_id: int, start_ms: int, end_ms: int, *, at_ms: int | None = None) -> list[ExplainedGap]:

@@ -16,7 +16,7 @@ from cctv.clock import day_bounds_ms, now_ms
 from cctv.extensions import db
 from cctv.intervals import Interval, clip, intersect, union
 from cctv.models import Recording, RecordingKind, Segment
-from cctv.services import gaps, settings
+from cctv.services import elsewhere, gaps, settings
 from cctv.services.finding import (
     LONGEST_FILE_MS,
     NOT_KEPT,
@@ -211,6 +211,9 @@ def _why(camera_id: int, ms: int, at_ms: int) -> str:
         return "this time has not come yet"
     around = gaps.list_gaps(camera_id, ms - 60_000, ms + 60_000, at_ms=at_ms)
     found = [gap for gap in around if gap.started_ms <= ms < gap.ended_ms]
+    there = elsewhere.growing([camera_id], at_ms=at_ms).get(camera_id)
+    if there is not None and there.span[0] <= ms and not found:
+        return f"recorded on {there.node_name} - to be seen here within two minutes"
     return sentence_of(found[0].cause, found[0].detail) if found else "recording was off"
 
 
