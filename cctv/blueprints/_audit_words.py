@@ -20,7 +20,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "recordings": ("Recordings", ("recording.",)),
     "people": ("People and rights", ("user.", "grant.", "group.", "see_as")),
     "settings": ("Settings, mail, tokens", ("settings.", "mail.", "api_token.")),
-    "traps": ("Honeypot and this log", ("honeypot.", "audit.")),
+    "traps": ("Honeypot, queues, this log", ("honeypot.", "queue.", "audit.")),
 }
 
 _SENTENCES = {
@@ -66,6 +66,7 @@ _SENTENCES = {
     "honeypot.ours": "marked {target} as ours",
     "honeypot.not_ours": "no longer marks {target} as ours",
     "honeypot.export": "exported the honeypot log",
+    "queue.change": "changed the job queues ({target})",
     "audit.export": "exported the audit log",
     "audit.accept": "accepted the audit log as it is after a restore",
     "see_as": "looked at the pages as {target}",
@@ -93,6 +94,7 @@ _ICONS = {
     "api_token.": "key",
     "honeypot.": "bug",
     "audit.": "shield-check",
+    "queue.": "server",
 }
 _NAMES = {
     "url": "Address",

@@ -37,10 +37,11 @@ class Entry:
     icon: str
     key: str
     action: Action
+    is_apart: bool = False  # opens in a new tab
 
     def is_open(self, here: str) -> bool:
         """Whether the page at `here` belongs to this entry."""
-        return here == self.path or (self.path != "/" and here.startswith(f"{self.path}/"))
+        return here == self.path or (self.path != "/" and here.startswith(f"{self.path.rstrip('/')}/"))
 
 
 ENTRIES = (
@@ -52,6 +53,7 @@ ENTRIES = (
     Entry("Audit log", "/audit", "shield-check", "g a", Action.AUDIT),
     Entry("Settings", "/settings", "settings", "g s", Action.SETTINGS_TEST),
     Entry("Administration", "/admin/", "tool", "g d", Action.ADMIN),
+    Entry("Queue", "/rq/", "server", "g q", Action.QUEUE, is_apart=True),
     Entry("Honeypot", "/developer/honeypot", "bug", "g h", Action.HONEYPOT),
 )
 

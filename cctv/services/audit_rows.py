@@ -19,7 +19,7 @@ from cctv.services import access, matrix
 from cctv.services.access import Action, Scope
 
 # What an integrator needs to see of others: the machine, never who watched what.
-TECHNICAL = ("camera.", "settings.", "honeypot.", "audit.")
+TECHNICAL = ("camera.", "settings.", "honeypot.", "queue.", "audit.")
 
 
 @dataclass(frozen=True, slots=True)
