@@ -17,6 +17,7 @@ from cctv.blueprints.headers import register_headers
 from cctv.blueprints.hosts import register_hosts
 from cctv.blueprints.mail_pages import register_mail_pages
 from cctv.blueprints.media import register_media
+from cctv.blueprints.people_pages import register_people
 from cctv.blueprints.queue_dashboard import register_queue_dashboard
 from cctv.blueprints.shapes import register_shapes
 
@@ -44,4 +45,5 @@ def register(app: Flask) -> None:
     app.register_blueprint(honeypot.blueprint)
     register_queue_dashboard(app)
     register_camera_pages(app)
+    register_people(app)
     register_mail_pages(app)

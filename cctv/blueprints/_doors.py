@@ -11,8 +11,9 @@ from cctv.blueprints._sudo import require_sudo
 
 __all__ = ["is_open", "require_sudo"]
 
-# These ask for something else themselves: a token in the path, a bearer token, the set-up code - or nothing.
-_PREFIXES = ("/static/", "/stream/", "/v0/api/", "/setup/", "/admin/")
+# These ask for something else themselves: a token or invitation in the path, a bearer token, the set-up
+# code - or nothing.
+_PREFIXES = ("/static/", "/stream/", "/v0/api/", "/setup/", "/admin/", "/invite/")
 _PATHS = {
     "/admin",
     "/login",

@@ -16,7 +16,7 @@ from flask_login import current_user
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
-from cctv.blueprints._rights import rights
+from cctv.blueprints._rights import PageRights, rights
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.services import settings
@@ -49,6 +49,7 @@ ENTRIES = (
     Entry("Wall", "/wall", "layout-grid", "g w", Action.LIVE),
     Entry("Playback", "/playback", "history", "g p", Action.PLAYBACK),
     Entry("Cameras", "/cameras", "device-cctv", "g c", Action.CAMERA_LIST),
+    Entry("Users", "/users", "users", "g u", Action.USERS),
     Entry("Mail", "/mail", "mail", "g m", Action.MAIL_SEND),
     Entry("Audit log", "/audit", "shield-check", "g a", Action.AUDIT),
     Entry("Settings", "/settings", "settings", "g s", Action.SETTINGS_TEST),
@@ -104,15 +105,7 @@ class Frame:
         """The navigation of this person."""
         if not current_user.is_authenticated:
             return []
-        there = _paths(current_app._get_current_object())  # type: ignore[attr-defined]
-        mine = rights()
-        # The wall is where a Visitor starts, also before anything is shared with them.
-        return [
-            entry
-            for entry in ENTRIES
-            if entry.path in there
-            and (mine.may(entry.action) or (entry.path == "/wall" and not mine.may(Action.OVERVIEW)))
-        ]
+        return entries_of(rights())
 
     @property
     def phone_entries(self) -> list[Entry]:
@@ -129,6 +122,18 @@ class Frame:
         """Whether the camera search exists for this person."""
         there = _paths(current_app._get_current_object())  # type: ignore[attr-defined]
         return "/search" in there and current_user.is_authenticated
+
+
+def entries_of(mine: PageRights) -> list[Entry]:
+    """The navigation of whoever has these rights."""
+    there = _paths(current_app._get_current_object())  # type: ignore[attr-defined]
+    # The wall is where a Visitor starts, also before anything is shared with them.
+    return [
+        entry
+        for entry in ENTRIES
+        if entry.path in there
+        and (mine.may(entry.action) or (entry.path == "/wall" and not mine.may(Action.OVERVIEW)))
+    ]
 
 
 def register_frame(app: Flask) -> None:

@@ -41,6 +41,11 @@ class Row:
     through: Mapping[Action, list[str]]
 
     @property
+    def is_group(self) -> bool:
+        """Whether this line stands for several cameras."""
+        return self.group is not None
+
+    @property
     def key(self) -> str:
         """c3 for a camera, g3 for a group."""
         return f"c{self.camera.id}" if self.camera else f"g{self.group.id if self.group else 0}"
@@ -86,6 +91,15 @@ def cells_of(person: User) -> set[Cell]:
         for group_id, action in db.session.execute(groups)
         if action in GRANTABLE
     }
+
+
+def place_of(cell: Cell) -> str:
+    """The name of the camera or group of a cell, as one says it."""
+    if cell.camera_id is not None:
+        camera = db.session.get(Camera, cell.camera_id)
+        return camera.name if camera else "this camera"
+    group = db.session.get(CameraGroup, cell.group_id)
+    return f"the group {group.name}" if group else "this group"
 
 
 def set_grant(

@@ -169,6 +169,11 @@ def refusal(action: Action) -> str:
     return f"You may not open this. Only {'an ' if who[:1] in 'AEIOU' else 'a '}{who} can. Ask the owner."
 
 
+def verb(action: Action) -> str:
+    """What a person does to a camera: "watch", "play back"."""
+    return _VERBS.get(action, "do this with")
+
+
 def not_granted(action: Action) -> str:
     """The sentence for a person who has something of a camera, but not this."""
-    return f"You may not {_VERBS.get(action, 'do this with')} this camera. Ask an Admin to share it with you."
+    return f"You may not {verb(action)} this camera. Ask an Admin to share it with you."

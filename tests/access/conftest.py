@@ -11,7 +11,8 @@ from flask import Flask
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Camera, Event, ModeChange, Probe, Recording, RecordingMode, Stream, StreamState
-from cctv.services import mail_trials, mailings, probes, settings, users
+from cctv.services import groups, mail_trials, mailings, probes, settings, users
+from cctv.services.people import COMMAND_LINE
 from tests.access.asking import Asker
 from tests.access.people import add_everybody
 from tests.blueprints.camera_rows import add_camera
@@ -46,8 +47,11 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
         batch = mailings.send(sender, subject="Hello", body="A line.", addresses=["a@example.org"])
         trial = mail_trials.start(sender, "a@example.org")
         mail_ids = {"batch_id": batch.id, "message_id": batch.messages[0].id, "trial_id": trial.id}
+        group_id = groups.create_group(COMMAND_LINE, "Floor", [cameras[0]]).id
     asker = Asker(app, people, cameras, redis_server)
     asker.parts |= {"probe_id": probe_id, "recording_id": recording_id, **mail_ids}
+    asker.parts |= {"group_id": group_id, "cell": f"c{cameras[0]}.live"}
+    asker.parts |= {"invitation": "forged", "key": "of no session"}
     return asker
 
 

@@ -22,6 +22,8 @@ _CHANGES = {
     "formaction": "POST",
 }
 _MOST = 400
+_ALIKE = 4  # of addresses that differ in a number alone, so many are walked: the pages of people are many
+_NUMBER = re.compile(r"/(\d+)(?=/|$)")
 # Two addresses that differ only in these show the same page at another time.
 _TIMES = {"t", "day", "from", "to", "z", "v", "m", "month", "next", "speed"}
 Opens = Callable[[str, str, bool], Answer]  # (verb, address, whether HTMX asks) -> answer
@@ -60,10 +62,16 @@ def crawl(opens: Opens, starts: list[str]) -> Iterator[Seen]:
     """Everything that can be reached from these pages, each address once."""
     todo = [("start", "GET", address, False) for address in starts]
     done: set[object] = set()
+    ids: dict[object, set[tuple[str, ...]]] = {}
     while todo:
         page, method, address, is_htmx = todo.pop(0)
         key = (method, is_htmx, *_kind(address))
         if key in done:
+            continue
+        path = urlsplit(address).path
+        numbers = ids.setdefault((method, is_htmx, _NUMBER.sub("/N", path)), set())
+        numbers.add(tuple(_NUMBER.findall(path)))
+        if len(numbers) > _ALIKE:
             continue
         done.add(key)
         assert len(done) < _MOST, f"more than {_MOST} addresses: {page} -> {address}"

@@ -18,7 +18,8 @@ GRANTED = {f"visitor_{action}": (Role.VISITOR, action) for action in GRANTABLE}
 GRANTED["developer_live"] = (Role.DEVELOPER, Action.LIVE)
 ROLES = {role.value: role for role in Role}
 ANONYMOUS = "anonymous"
-EVERYBODY = (ANONYMOUS, *ROLES, *GRANTED)
+BY_ROLE = (ANONYMOUS, *ROLES)
+EVERYBODY = (*BY_ROLE, *GRANTED)
 
 
 def add_person(app: Flask, role: Role, name: str = "") -> User:
