@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
+import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from cctv.blueprints import auth
 from cctv.clock import now_ms
 from cctv.extensions import db
-from cctv.models import Session, User
-from cctv.services import tries
+from cctv.models import Role, Session, User
+from cctv.services import sessions, tries, users
 from cctv.services.tries import Limit
 from tests.fixtures.application import OWNER_PASSWORD
+from tests.servers import RedisServer
 
 HTML = {"Accept": "text/html"}
 HTMX = {**HTML, "HX-Request": "true"}
@@ -145,6 +147,21 @@ class TestGuessing:
             wrong(client, "owner")
         assert client.post("/login", data=typed(), headers=HTML).status_code == 303
 
+    def test_strangers_never_keep_a_person_out_for_longer_than_a_minute(
+        self, client: FlaskClient, app: Flask
+    ) -> None:
+        for number in range(60):  # from everywhere, and they knock on during the wait
+            wrong(client, "owner", REMOTE_ADDR=f"203.0.113.{number}")
+        unknown_browser = app.test_client().post("/login", data=typed(), headers=HTML)
+        assert int(unknown_browser.headers["Retry-After"]) <= tries.LONGEST_WAIT_SECONDS
+
+    def test_who_is_signed_in_stays_so_whatever_strangers_do(
+        self, signed_in: FlaskClient, client: FlaskClient
+    ) -> None:
+        for _ in range(8):
+            wrong(client, "owner")
+        assert signed_in.get("/account/sudo", headers=HTML).status_code == 200
+
     def test_a_known_browser_may_not_guess_on_for_ever(self, client: FlaskClient) -> None:
         client.post("/login", data=typed(), headers=HTML)
         client.post("/logout", headers=HTML)
@@ -191,6 +208,57 @@ class TestGuessing:
         assert waits[4] <= 0.51
 
 
+class TestWhatTheAnswerTells:
+    """Nothing about which accounts exist: neither by its text, nor its status, nor the work that it takes."""
+
+    NAMES = ("owner", "nobody", "off", "invited")
+
+    @pytest.fixture
+    def names(self, app: Flask, owner: User, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+        """A known account, an unknown one, one that is switched off and one that has no password yet."""
+        monkeypatch.setattr(users, "_ROUNDS", 9)
+        users._nobody_hash.cache_clear()
+        with app.app_context():
+            for name in ("off", "invited"):
+                users.create_user(name, f"{name}@example.org", password="long enough 1", role=Role.VISITOR)
+            known = users.hash_password(OWNER_PASSWORD)
+            db.session.execute(update(User).values(password_hash=known))
+            db.session.execute(update(User).where(User.username == "off").values(is_enabled=False))
+            db.session.execute(update(User).where(User.username == "invited").values(password_hash=""))
+            db.session.commit()
+        return self.NAMES
+
+    def test_text_and_status_are_the_same_for_every_name(
+        self, client: FlaskClient, names: tuple[str, ...]
+    ) -> None:
+        told = {
+            (answer.status_code, re.sub(r"(value|content|hx-headers)=(\"[^\"]*\"|'[^']*')", "", answer.text))
+            for answer in (wrong(client, name) for name in names)
+        }
+        assert len(told) == 1
+
+    def test_no_password_opens_an_account_that_has_none(
+        self, client: FlaskClient, names: tuple[str, ...]
+    ) -> None:
+        for password in ("", "the password that nobody has"):
+            answer = client.post("/login", data=typed("invited", password), headers=HTML)
+            assert answer.status_code == 422
+
+    def test_the_work_is_the_same_for_every_name(
+        self, client: FlaskClient, names: tuple[str, ...], redis_server: RedisServer
+    ) -> None:
+        # By the processor's time, which other programs do not stretch; by the clock: scripts/bench people.
+        spent: dict[str, list[float]] = {name: [] for name in names}
+        for number in range(25 * len(names)):
+            name = names[(number + number // len(names)) % len(names)]
+            redis_server.empty()
+            began = time.thread_time()
+            assert wrong(client, name).status_code == 422
+            spent[name].append(time.thread_time() - began)
+        medians = {name: statistics.median(times[1:]) for name, times in spent.items()}
+        assert max(medians.values()) < 1.05 * min(medians.values()), medians
+
+
 @pytest.mark.parametrize(
     ("wanted", "followed"),
     [
@@ -234,6 +302,19 @@ class TestTheDoor:
         assert signed_in.get("/secret", headers=HTML).text == "secret"
         with app.app_context():
             db.session.execute(update(Session).values(ends_ms=now_ms() - 1))
+            db.session.commit()
+        assert signed_in.get("/secret", headers=HTML).status_code == 303
+
+    def test_a_session_that_nobody_uses_ends(self, signed_in: FlaskClient, app: Flask) -> None:
+        app.add_url_rule("/secret", "secret", lambda: "secret")
+        with app.app_context():
+            unused_ms = now_ms() - sessions.IDLE_SECONDS * 1000
+            db.session.execute(update(Session).values(seen_ms=unused_ms + 60_000))
+            db.session.commit()
+        assert signed_in.get("/secret", headers=HTML).text == "secret", "and this use puts the end off"
+        with app.app_context():
+            assert (db.session.scalar(select(Session.seen_ms)) or 0) > now_ms() - 60_000
+            db.session.execute(update(Session).values(seen_ms=unused_ms - 1000))
             db.session.commit()
         assert signed_in.get("/secret", headers=HTML).status_code == 303
 
