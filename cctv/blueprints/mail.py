@@ -73,14 +73,16 @@ def show_batch(batch_id: int) -> ResponseReturnValue:
     batch = mailings.get_batch(batch_id)
     number = max(1, request.args.get("p", 1, type=int))
     found = mailings.find_messages(batch_id=batch.id, page=number, page_size=100)
+    lines = [line(message) for message in found.items]
     return _htmx.render(
         "mails/batch.html",
         "progress",
+        is_moving=any(one["icon"] == "connecting" for one in lines),
         batch=batch,
         created_ms=to_ms(batch.created_at),
         progress_of=mailings.progress(batch),
         found=found,
-        lines=[line(message) for message in found.items],
+        lines=lines,
     )
 
 
