@@ -11,6 +11,15 @@ pytest_plugins = [
 ]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--api-examples",
+        type=int,
+        default=3,
+        help="requests made up for each operation of the API",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "each_database: run the test on SQLite and again on PostgreSQL")
 

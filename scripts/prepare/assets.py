@@ -5,8 +5,12 @@ Both results are built from checked-in lists (package-lock.json, scripts/icons.t
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import re
 import shutil
+import tarfile
 from pathlib import Path
 
 from scripts.prepare.packages import is_stamped, npm, stamp_of
@@ -32,11 +36,26 @@ _FILES = (
     ("@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2", "inter-latin-ext.woff2"),
     ("@fontsource-variable/inter/files/inter-greek-wght-normal.woff2", "inter-greek.woff2"),
     ("@fontsource-variable/inter/files/inter-cyrillic-wght-normal.woff2", "inter-cyrillic.woff2"),
+    ("swagger-ui-dist/swagger-ui-bundle.js", "swagger-ui.js"),
+    ("swagger-ui-dist/swagger-ui.css", "swagger-ui.css"),
+    ("swagger-ui-dist/LICENSE", "licenses/swagger-ui.txt"),
     ("htmx.org/LICENSE", "licenses/htmx.txt"),
     ("hls.js/LICENSE", "licenses/hls.txt"),
     ("@tabler/icons/LICENSE", "licenses/tabler-icons.txt"),
     ("@fontsource-variable/inter/LICENSE", "licenses/inter.txt"),
 )
+
+# Of ReDoc one file is enough; as a dependency it would bring 120 packages. What npm hands over is compared
+# with this hash (as npm writes it), as package-lock.json does for the others.
+_REDOC = "redoc@2.5.4"
+_REDOC_HASH = "M6jWhG1qoBnH6TFmzJnstyCZ87HmOY/UzDm78mHiYihEdlV/YcS9ogOo1NlElnJMeLsyxHFe2yFc4sNjHTrABQ=="
+_REDOC_FILES = (
+    ("package/bundles/redoc.standalone.js", "redoc.js"),
+    ("package/LICENSE", "licenses/redoc.txt"),
+)
+# Its maker's logo would be asked for from its maker's host.
+_REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
+_NO_PICTURE = b"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
 
 
 def build() -> bool:
@@ -52,6 +71,7 @@ def build() -> bool:
         run([*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
         npm_stamp.write_text(locked)
     _copy()
+    _copy_redoc()
     _write_sprite(_icon_names())
     _STAMP.write_text(stamp)
     return True
@@ -60,13 +80,33 @@ def build() -> bool:
 def _copy() -> None:
     shutil.rmtree(_VENDOR, ignore_errors=True)
     for source, name in _FILES:
-        target = _VENDOR / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        text = (_MODULES / source).read_bytes()
-        if target.suffix in {".js", ".css"}:
-            # The maps are not copied; a reference to one is a 404 in every browser's console.
-            text = re.sub(rb"\n?(//[#@] sourceMappingURL=\S+|/\*# sourceMappingURL=\S+ \*/)\s*$", b"\n", text)
-        target.write_bytes(text)
+        _put(name, (_MODULES / source).read_bytes())
+
+
+def _copy_redoc() -> None:
+    """Take the bundle out of ReDoc's package, which is fetched once and compared with its hash."""
+    package = _MODULES / "redoc-2.5.4.tgz"
+    if not package.exists():
+        run([*npm(), "pack", _REDOC, "--ignore-scripts", "--pack-destination", str(_MODULES)])
+    content = package.read_bytes()
+    if base64.b64encode(hashlib.sha512(content).digest()).decode() != _REDOC_HASH:
+        package.unlink()
+        raise SetUpError(f"{_REDOC} is not the package that this version was made with.")
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        for source, name in _REDOC_FILES:
+            file = archive.extractfile(source)
+            if file is None:
+                raise SetUpError(f"{_REDOC} holds no {source}.")
+            _put(name, file.read().replace(_REDOC_LOGO, _NO_PICTURE))
+
+
+def _put(name: str, text: bytes) -> None:
+    target = _VENDOR / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.suffix in {".js", ".css"}:
+        # The maps are not copied; a reference to one is a 404 in every browser's console.
+        text = re.sub(rb"\n?(//[#@] sourceMappingURL=\S+|/\*# sourceMappingURL=\S+ \*/)\s*$", b"\n", text)
+    target.write_bytes(text)
 
 
 def _icon_names() -> list[str]:

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from flask import Flask
 
-from cctv.blueprints.api import _bearer, auth, cameras, health, mail, profile, recordings, users, watching
+from cctv.blueprints.api import (
+    _bearer,
+    auth,
+    cameras,
+    docs,
+    health,
+    mail,
+    mailings,
+    profile,
+    recordings,
+    users,
+    watching,
+)
 from cctv.blueprints.api._face import Api
 from cctv.blueprints.api._limits import register_limits
 from cctv.blueprints.api._origins import register_origins
@@ -74,6 +86,6 @@ def register_api(app: Flask) -> None:
     api.init_app(app)
     for name, scheme in _SCHEMES.items():
         api.spec.components.security_scheme(name, scheme)
-    for part in (auth, profile, users, cameras, watching, recordings, mail, health):
+    for part in (auth, profile, users, cameras, watching, recordings, mail, mailings, health):
         api.register_blueprint(part.blueprint)
-    app.extensions["cctv.api"] = api
+    docs.register_docs(app, api)

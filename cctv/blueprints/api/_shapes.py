@@ -90,11 +90,11 @@ def text(
     return fields.String(validate=Length(least, most, error=said), metadata=metadata, **options)
 
 
-def secret(most: int, says: str, **options: Any) -> fields.String:
+def secret(most: int, says: str, *, least: int = 1, **options: Any) -> fields.String:
     """A text that never comes back."""
     metadata = {"description": says, "format": "password"}
     return fields.String(
-        validate=Length(1, most, error=f"Use 1 to {most} characters."),
+        validate=Length(least, most, error=f"Use {least} to {most} characters."),
         metadata=metadata,
         load_only=True,
         **options,

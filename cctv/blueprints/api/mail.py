@@ -32,7 +32,12 @@ class ResetBody(NameBody):
     """The code and what the password shall be."""
 
     otp = text(40, "The code from the mail.", least=1, required=True)
-    new_password = secret(users.LONGEST_PASSWORD, "At least 12 characters.", required=True)
+    new_password = secret(
+        users.LONGEST_PASSWORD,
+        "A short sentence is best.",
+        least=users.SHORTEST_PASSWORD,
+        required=True,
+    )
 
 
 class VerifyBody(NameBody):

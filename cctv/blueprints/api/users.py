@@ -66,7 +66,11 @@ class UserCreate(UserChange):
     name = text(120, "As people call them.", least=1, required=True, example="Gina Guard")
     email = text(254, "The e-mail address.", least=3, required=True, example="gina@example.org")
     role = choice(Role, "Nobody gives more than they have.", required=True)
-    password = secret(users.LONGEST_PASSWORD, "Left out: the person gets an invitation by mail.")
+    password = secret(
+        users.LONGEST_PASSWORD,
+        "Left out: the person gets an invitation by mail.",
+        least=users.SHORTEST_PASSWORD,
+    )
 
 
 @blueprint.route("/")
