@@ -144,7 +144,7 @@ class Asker:
 
 def is_api(path: str) -> bool:
     """Whether apps ask here, not browsers."""
-    return path.startswith(("/v0/api/", "/api/docs/schema/"))
+    return path.startswith("/v0/api/")
 
 
 def _value(known: dict[str, object], name: str, entry: Entry) -> object:

@@ -48,6 +48,7 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
         trial = mail_trials.start(sender, "a@example.org")
         mail_ids = {"batch_id": batch.id, "message_id": batch.messages[0].id, "trial_id": trial.id}
         group_id = groups.create_group(COMMAND_LINE, "Floor", [cameras[0]]).id
+        mail_ids["mailing_id"] = batch.id
     asker = Asker(app, people, cameras, redis_server)
     asker.parts |= {"probe_id": probe_id, "recording_id": recording_id, **mail_ids}
     asker.parts |= {"group_id": group_id, "cell": f"c{cameras[0]}.live"}
