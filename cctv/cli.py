@@ -69,6 +69,25 @@ def create_super(name: str, email: str, password: str, as_json: bool) -> None:
     _say(row, as_json=as_json, line=lambda r: f"{r['email']} is a Super Admin now.")
 
 
+@user_group.command("recover")
+@click.argument("name")
+@click.option("--second-factor-off", is_flag=True, help="The phone is lost as well, and the recovery codes.")
+@as_json
+def recover_user(name: str, second_factor_off: bool, as_json: bool) -> None:
+    """Print a link with which NAME (address or user name) chooses a new password: once, within 10 minutes."""
+    from cctv.services import mail, recovery, second_factor, users
+
+    try:
+        path = recovery.make_link(name)
+    except CctvError as error:
+        _refuse(error)
+    user = users.find_by_login(name)
+    if second_factor_off and user is not None:
+        second_factor.turn_off_on_server(user)
+    link = mail.link(path) or f"(the address of these pages){path}"
+    _say({"link": link}, as_json=as_json, line=lambda row: str(row["link"]))
+
+
 @camera_group.command("add")
 @click.argument("address")
 @click.option("--name", required=True)

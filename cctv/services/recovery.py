@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cctv import queue
 from cctv.clock import utcnow
-from cctv.errors import Invalid, LimitReached, Unavailable
+from cctv.errors import Invalid, LimitReached, NotFound, Unavailable
 from cctv.extensions import begin_writing, db
 from cctv.models import CodePurpose, OneTimeCode, User
 from cctv.services import audit, codes, mail, new_passwords, users
@@ -23,6 +23,7 @@ from cctv.services.audit import Origin
 __all__ = [
     "ask_for_verification",
     "find_reset",
+    "make_link",
     "request_reset",
     "request_verification",
     "reset",
@@ -65,6 +66,23 @@ def send_reset(typed: str, address: str = "", device: str = "") -> None:
     audit.add("password.reset", target=user.name, target_id=user.id, step="asked for")
     db.session.commit()
     mail.dispatch()
+
+
+def make_link(typed: str) -> str:
+    """The path of a link for a new password, for whoever runs this machine; no mail is sent.
+
+    Raises:
+        NotFound: nobody has this name, or the account is off or waits for its invitation.
+        LimitReached: several were made lately.
+    """
+    user = users.find_by_login(typed)
+    if user is None or not _may_reset(user):
+        raise NotFound("No account with this name can have a new password.")
+    begin_writing()
+    made = codes.make(user, CodePurpose.RESET)
+    audit.add("password.reset", target=user.name, target_id=user.id, step="link made")
+    db.session.commit()
+    return f"{RESET_PATH}{made.link_token}"
 
 
 def reset(typed: str, code: str, password: str) -> None:

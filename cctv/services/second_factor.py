@@ -134,6 +134,11 @@ def reset(actor: User, person: User) -> None:
     )
 
 
+def turn_off_on_server(user: User) -> None:
+    """Turn it off by command, for whoever runs this machine: nobody above is left, or nobody is there."""
+    _turn_off(user, "It was turned off on the server. Turn it on again with your new phone.")
+
+
 def renew_recovery_codes(user: User) -> list[str]:
     """Ten new ones; the old ones are dead.
 

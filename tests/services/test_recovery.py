@@ -250,3 +250,15 @@ def test_somebody_signed_in_is_told_to_wait(person: User) -> None:
     db.session.execute(update(OneTimeCode).values(created_at=utcnow() - timedelta(minutes=16)))
     db.session.commit()
     recovery.request_verification(person)
+
+
+def test_whoever_runs_the_machine_makes_a_link_without_mail(person: User, context: Flask) -> None:
+    person.totp_secret_encrypted, person.totp_confirmed_at = keys.encrypt("A" * 32), utcnow()
+    db.session.commit()
+    printed = context.test_cli_runner().invoke(args=["user", "recover", "owner", "--second-factor-off"])
+    assert printed.exit_code == 0 and mails() == ["generic"], "told of the second factor, sent no link"
+    recovery.reset_by_link(printed.output.strip().partition("?token=")[2], NEW)
+    db.session.refresh(person)
+    assert users.check_password(person, NEW) and not second_factor.is_on(person)
+    refused = context.test_cli_runner().invoke(args=["user", "recover", "nobody"])
+    assert refused.exit_code == 1 and "No account" in refused.output
