@@ -14,6 +14,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from cctv.cli_mail import mail_group
 from cctv.clock import from_ms
 from cctv.errors import CctvError, Invalid
 from cctv.models import Camera, Recording, RecordingMode, Role
@@ -29,7 +30,7 @@ audit_group = AppGroup("audit", help="The audit log: list, verify.")
 
 def register(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for group in (user_group, camera_group, recording_group, setup_group, audit_group):
+    for group in (user_group, camera_group, recording_group, setup_group, audit_group, mail_group):
         app.cli.add_command(group)
     app.cli.add_command(reconcile)
     app.cli.add_command(doctor)

@@ -21,7 +21,18 @@ from cctv import causes, config, queue
 from cctv.extensions import db
 from cctv.media import tools
 from cctv.models import Node
-from cctv.services import cameras, lease, nodes, refusals, settings, setup, status, weaknesses
+from cctv.services import (
+    cameras,
+    lease,
+    mail_trials,
+    mailings,
+    nodes,
+    refusals,
+    settings,
+    setup,
+    status,
+    weaknesses,
+)
 from cctv.storage import disk
 
 _OLDEST_FFMPEG = (5, 1)
@@ -52,6 +63,7 @@ def examine() -> list[Finding]:
         _redis,
         _workers,
         _refused_files,
+        _mail,
         _set_up,
         _weaknesses,
         _cameras,
@@ -226,6 +238,29 @@ def _refused_files() -> Iterator[Finding]:
             f"{place}: the database refuses its facts; the file is kept.",
             "Look at its run.json and at the event of it; then flask reconcile.",
         )
+
+
+def _mail() -> Iterator[Finding]:
+    told = config.current()
+    if not told.email_host:
+        sentence = f"EMAIL_HOST is not set: mails are files in {told.data_dir / 'mail'}."
+        yield Finding("mail", "warn", sentence, "Set EMAIL_HOST, then flask mail test ADDRESS.")
+        return
+    if cause := mailings.newest_cause():
+        yield Finding("mail", "warn", f"A mail waits: {cause}", "flask mail list --state waiting")
+        return
+    if failed := mailings.failed_lately():
+        sentence = f"{failed} of the last 24 hours were not sent."
+        yield Finding("mail", "warn", sentence, "flask mail list --state failed")
+        return
+    trial = mail_trials.last()
+    if trial is None:
+        yield Finding("mail", "ok", f"{told.email_host}, never tested.", "flask mail test ADDRESS")
+        return
+    state = "ok" if trial.is_good else "warn"
+    yield Finding(
+        "mail", state, f"Last test: {trial.sentence}", "" if trial.is_good else "See the settings of mail."
+    )
 
 
 def _set_up() -> Iterator[Finding]:

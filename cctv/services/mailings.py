@@ -210,6 +210,12 @@ def failed_lately() -> int:
     return db.session.scalar(query) or 0
 
 
+def newest_cause() -> str:
+    """Why a mail that was tried waits; "" when none does."""
+    query = select(MailMessage.cause).where(MailMessage.state == MailState.QUEUED, MailMessage.cause != "")
+    return db.session.scalar(query.order_by(MailMessage.id.desc()).limit(1)) or ""
+
+
 def _counts(query: Select[tuple[str, int]]) -> dict[str, int]:
     return dict(db.session.execute(query.group_by(MailMessage.state)).tuples().all())
 
