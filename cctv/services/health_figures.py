@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from cctv import queue
 from cctv.services import cameras, nodes, status
 
-_QUEUES = (queue.HIGH, queue.DEFAULT, queue.CAPTURE)
+_QUEUES = (queue.HIGH, queue.DEFAULT, queue.MAIL, queue.CAPTURE)
 
 
 def collect() -> dict[str, Any]:
