@@ -108,6 +108,8 @@ _NAMES = {
     "is_kept": "Kept signed in",
     "is_everywhere": "Everywhere",
     "kind": "With",
+    "how": "What was wrong",
+    "until_ms": "Until",
     "times": "Times within an hour",
     "times_by_all": "Times within an hour, from all addresses",
     "from_ms": "From",
@@ -189,7 +191,7 @@ def changes(details: dict[str, Any]) -> list[Change]:
     return lines + [
         Change(_name(key), None, _value(key, part))
         for key, part in rest.items()
-        if part not in (None, False, "")
+        if part not in (None, False, "", "browser")
     ]
 
 

@@ -13,7 +13,7 @@ from flask import Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.serializers import JSONSerializer
 from rq_dashboard import web
@@ -104,13 +104,14 @@ def _not_there(_error: Exception) -> Response:
 
 
 def _not_now(_error: Exception) -> Response:
-    return errors.answer(409, "This job is not in a state in which that can be done.")
+    return errors.answer(409, "This job or queue is not in a state in which that can be done.")
 
 
 # Attached once, at import: a blueprint takes nothing more after it was registered, and tests make many
 # applications.
 web.from_url = _our_connection
 web.blueprint.register_error_handler(RedisError, _away)
-web.blueprint.register_error_handler(InvalidJobOperation, _not_now)
+for _refused in (InvalidJobOperation, ResponseError):
+    web.blueprint.register_error_handler(_refused, _not_now)
 for _error in (NoSuchJobError, ValueError, LookupError):
     web.blueprint.register_error_handler(_error, _not_there)

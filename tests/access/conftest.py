@@ -10,8 +10,18 @@ from flask import Flask
 
 from cctv.clock import now_ms
 from cctv.extensions import db
-from cctv.models import Camera, Event, ModeChange, Probe, Recording, RecordingMode, Stream, StreamState
-from cctv.services import groups, mail_trials, mailings, probes, settings, users
+from cctv.models import (
+    Camera,
+    Event,
+    ModeChange,
+    Probe,
+    Recording,
+    RecordingMode,
+    Stream,
+    StreamState,
+    TrappedAddress,
+)
+from cctv.services import groups, honeypot, mail_trials, mailings, probes, settings, users
 from cctv.services.people import COMMAND_LINE
 from tests.access.asking import Asker
 from tests.access.people import add_everybody
@@ -46,6 +56,8 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
         sender = people["super_admin"]
         batch = mailings.send(sender, subject="Hello", body="A line.", addresses=["a@example.org"])
         trial = mail_trials.start(sender, "a@example.org")
+        honeypot.note(honeypot.Attempt("9.9.9.9", "GET", "/admin/"))
+        row_id = db.session.scalars(db.select(TrappedAddress.id)).one()
         mail_ids = {"batch_id": batch.id, "message_id": batch.messages[0].id, "trial_id": trial.id}
         group_id = groups.create_group(COMMAND_LINE, "Floor", [cameras[0]]).id
         mail_ids["mailing_id"] = batch.id
@@ -53,6 +65,14 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
     asker.parts |= {"probe_id": probe_id, "recording_id": recording_id, **mail_ids}
     asker.parts |= {"group_id": group_id, "cell": f"c{cameras[0]}.live"}
     asker.parts |= {"invitation": "forged", "key": "of no session"}
+    asker.parts |= {"rest": "login.php", "row_id": row_id}
+    asker.parts |= {
+        "instance_number": 0,
+        "queue_name": "default",
+        "registry_name": "queued",
+        "job_id": "none",
+    }
+    asker.parts |= {"per_page": 8, "order": "asc", "page": 1}
     return asker
 
 
