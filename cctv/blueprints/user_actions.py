@@ -13,7 +13,7 @@ from cctv.blueprints import _doors, _htmx
 from cctv.blueprints._people import get_person, session_id_of
 from cctv.errors import Conflict
 from cctv.models import User
-from cctv.services import access, people, sessions
+from cctv.services import access, people, second_factor, sessions
 from cctv.services.access import Action
 
 blueprint = Blueprint("user_actions", __name__, url_prefix="/users/<int:user_id>")
@@ -57,6 +57,17 @@ def delete(user_id: int) -> ResponseReturnValue:
     except Conflict as error:
         return _htmx.toast(_to(person), "bad", error.message)
     return _htmx.toast(_htmx.redirect(url_for("users.index")), "ok", f"{name} is deleted.")
+
+
+@blueprint.post("/second-factor/reset")
+def reset_second_factor(user_id: int) -> ResponseReturnValue:
+    """Turn the second factor off for somebody who lost phone and recovery codes."""
+    person = _person(user_id)
+    if people.is_self(current_user, person):
+        return _htmx.redirect(url_for("account.show"))
+    second_factor.reset(current_user, person)
+    text = f"{person.name} signs in with the password alone, until they turn the second factor on again."
+    return _htmx.toast(_to(person), "ok", text)
 
 
 @blueprint.post("/sessions/<key>/end")

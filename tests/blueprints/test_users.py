@@ -10,10 +10,11 @@ from flask.testing import FlaskClient
 
 from cctv.extensions import db
 from cctv.models import AuditEntry, Role, User
-from cctv.services import access, people, sessions
+from cctv.services import access, people, second_factor, sessions
 from cctv.services.people import COMMAND_LINE
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_camera, add_person
 from tests.fixtures.application import sign_in
+from tests.services.test_second_factor import phone
 
 
 def with_sudo(app: Flask, user: User) -> FlaskClient:
@@ -219,3 +220,17 @@ def test_without_a_known_address_a_mail_is_refused_and_a_link_still_works(boss: 
     assert refused.status_code == 422 and "Set FRONTEND_URL" in refused.text
     shown = boss.post("/users/invite", data=gina | {"way": "link"}, headers=HTML)
     assert "http://localhost/invite/" in shown.text
+
+
+def test_a_lost_second_factor_is_turned_off_for_somebody(
+    app: Flask, boss: FlaskClient, visitor: User
+) -> None:
+    with app.app_context():
+        person = db.session.get_one(User, visitor.id)
+        second_factor.enrol(person)
+        second_factor.confirm(person, phone(person))
+    assert "Turn second factor off" in boss.get(f"/users/{visitor.id}", headers=HTML).text
+    answer = boss.post(f"/users/{visitor.id}/second-factor/reset", headers=HTML)
+    assert answer.location == f"/users/{visitor.id}"
+    assert not second_factor.is_on(stored(app, visitor))
+    assert "Turn second factor off" not in boss.get(f"/users/{visitor.id}", headers=HTML).text
