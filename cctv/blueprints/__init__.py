@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from cctv.blueprints import admin, audit, honeypot, playback, search, setup, shell, stills
+from cctv.blueprints import admin, audit, developer, honeypot, playback, search, setup, shell, stills
 from cctv.blueprints._origin import register_origin
 from cctv.blueprints._shut_out import register_shut_out
 from cctv.blueprints.account_pages import register_account
@@ -38,6 +38,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(shell.blueprint)
     app.register_blueprint(setup.blueprint)
     app.register_blueprint(search.blueprint)
+    app.register_blueprint(developer.blueprint)
     app.register_blueprint(playback.blueprint)
     app.register_blueprint(stills.blueprint)
     app.register_blueprint(audit.blueprint)

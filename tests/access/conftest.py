@@ -64,7 +64,7 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
     asker = Asker(app, people, cameras, redis_server)
     asker.parts |= {"probe_id": probe_id, "recording_id": recording_id, **mail_ids}
     asker.parts |= {"group_id": group_id, "cell": f"c{cameras[0]}.live"}
-    asker.parts |= {"invitation": "forged", "key": "of no session"}
+    asker.parts |= {"invitation": "forged", "key": "of no session", "token_id": 987_654}
     asker.parts |= {"rest": "login.php", "row_id": row_id}
     asker.parts |= {
         "instance_number": 0,
