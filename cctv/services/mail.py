@@ -37,7 +37,6 @@ def add(
     values: dict[str, Any],
     *,
     expires_at: datetime | None = None,
-    batch: MailBatch | None = None,
     sender: User | None = None,
 ) -> MailMessage:
     """Write a mail down, in the caller's transaction; `dispatch()` after the commit sends it.
@@ -48,12 +47,26 @@ def add(
         Invalid: key email: this is not an address that mail can be sent to.
         KeyError: there is no such template, or it needs another value.
     """
+    message = prepare(template, to, values, expires_at=expires_at, sender=sender)
+    db.session.add(message)
+    db.session.flush()
+    return message
+
+
+def prepare(
+    template: str,
+    to: User | str,
+    values: dict[str, Any],
+    *,
+    expires_at: datetime | None = None,
+    sender: User | None = None,
+) -> MailMessage:
+    """As `add`, without adding it: for many mails, so that no transaction waits while they are written."""
     address = to.email if isinstance(to, User) else checked_address(to)
     name = to.name if isinstance(to, User) else ""
     values = mail_words.clean({"name": name, **values})
     letter = mail_words.write(template, values, expires_at=expires_at)
-    message = MailMessage(
-        batch=batch,
+    return MailMessage(
         sender_id=sender.id if sender else None,
         user_id=to.id if isinstance(to, User) else None,
         address=address,
@@ -64,9 +77,6 @@ def add(
         next_at=utcnow(),
         expires_at=expires_at or utcnow() + GIVEN_UP_AFTER,
     )
-    db.session.add(message)
-    db.session.flush()
-    return message
 
 
 def checked_address(typed: str) -> str:

@@ -160,5 +160,10 @@ def _until(expires_at: datetime | None) -> str:
 
 
 def _environment() -> Environment:
-    # Shares the application's loader and its autoescape, which is on for .html and off for .txt.
-    return current_app.jinja_env.overlay(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    """Made once: a new one would compile its templates for every mail."""
+    known: Environment | None = current_app.extensions.get("cctv.mail_templates")
+    if known is None:
+        # Shares the application's loader and its autoescape, which is on for .html and off for .txt.
+        known = current_app.jinja_env.overlay(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+        current_app.extensions["cctv.mail_templates"] = known
+    return known

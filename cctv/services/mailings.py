@@ -106,6 +106,10 @@ def _problems(subject: str, body: str) -> dict[str, str]:
 
 
 def _write(actor: User, subject: str, body: str, to: list[User | str]) -> MailBatch:
+    values = {"subject": subject, "body": body, "sent_by": actor.name}
+    messages = [mail.prepare("generic", one, values, sender=actor) for one in to]
+    names = [one.name if isinstance(one, User) else one for one in to[:3]]
+    more = f" and {len(to) - 3} more" if len(to) > 3 else ""
     begin_writing()
     since = utcnow() - timedelta(hours=1)
     written = select(func.count(MailMessage.id)).where(
@@ -114,13 +118,9 @@ def _write(actor: User, subject: str, body: str, to: list[User | str]) -> MailBa
     if (db.session.scalar(written) or 0) + len(to) > MOST_AN_HOUR:
         db.session.rollback()
         raise LimitReached(f"You may send {MOST_AN_HOUR} mails an hour. Wait a while.")
-    batch = MailBatch(subject=subject, user_id=actor.id)
+    batch = MailBatch(subject=subject, user_id=actor.id, messages=messages)
     db.session.add(batch)
-    values = {"subject": subject, "body": body, "sent_by": actor.name}
-    for one in to:
-        mail.add("generic", one, values, batch=batch, sender=actor)
-    names = [one.name if isinstance(one, User) else one for one in to[:3]]
-    more = f" and {len(to) - 3} more" if len(to) > 3 else ""
+    db.session.flush()
     audit.add("mail.send", target=", ".join(names) + more, target_id=batch.id, subject=subject, count=len(to))
     db.session.commit()
     return batch

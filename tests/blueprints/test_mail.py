@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from cctv.services import mail, mail_delivery, mailings, settings
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_person
 from tests.fixtures.application import sign_in
 from tests.fixtures.processes import ProductProcess
-from tests.mail_server import PASSWORD, USER, MailServer
+from tests.mail_server import PASSWORD, USER, MailServer, RudeServer
 from tests.waiting import wait_until
 
 EVIL = "<script>alert(1)</script>"
@@ -247,6 +248,17 @@ def test_a_flood_by_one_person_is_stopped(
     form = {"subject": "Gate", "body": "Closed.", "addresses": "bob@example.org"}
     response = signed_in.post("/mail/new", data=form)
     assert response.status_code == 422 and "You may send 2 mails an hour." in response.text
+
+
+def test_a_silent_server_costs_a_request_nothing(app: Flask, signed_in: FlaskClient, config: Config) -> None:
+    silent = RudeServer()
+    app.extensions["cctv.config"] = replace(config, email_host="127.0.0.1", email_port=silent.port)
+    began = time.monotonic()
+    _write(signed_in, addresses=" ".join(f"a{number}@example.org" for number in range(50)))
+    signed_in.post("/settings/mail/test", data={"test_address": "you@example.org"})
+    elapsed = time.monotonic() - began
+    silent.close()
+    assert elapsed < 3 and silent.heard == []
 
 
 def test_what_was_written_reaches_the_file_with_the_writers_address(
