@@ -28,15 +28,23 @@ from tests.servers import RedisServer
 from tests.waiting import wait_until
 
 # Camera of the product (its number on the wall) -> loop and number in the farm.
-CAMERAS = {1: ("t1", 71), 2: ("t1", 72), 3: ("t1", 73), 4: ("t1", 74), 5: ("t1h", 75), 6: ("t1h", 76)}
-FROZEN, DOWN, SOUND = 1, 2, (3, 4)
-SNAPSHOT_MS = 1500
+CAMERAS = {number: ("t1", 70 + number) for number in range(1, 10)} | {10: ("t1h", 80), 11: ("t1h", 81)}
+FROZEN, DOWN, SOUND, H265 = 1, 2, (3, 4), (10, 11)
+STILL_MS, PLAYING_MS, MOST_PLAY = 1000, 5000, 8  # of nine, on an idle machine
+SNAPSHOT_MS, QUEUED_MS = 1500, 300
 BUSY = 3  # a machine that runs other tests beside these; states keep their times, they need no processor
 WATCH = """
 window.emptied = [];
 window.videos = [...document.querySelectorAll("video")];
 for (const video of window.videos)
   video.addEventListener("emptied", () => window.emptied.push(video.closest("[data-tile]").id));
+"""
+WHEN = """
+window.stills = {}; window.plays = {};
+const note = (times, node) => (times[node.closest("[data-tile]").id] ||= performance.now());
+const on = (name, seen) => document.addEventListener(name, seen, true);
+on("load", ({ target }) => target.matches(".tile-still") && note(stills, target));
+on("player:state", ({ target, detail }) => detail.state === "playing" && note(plays, target));
 """
 
 
@@ -117,6 +125,35 @@ def wait_until_playing(page: Page, *numbers: int, seconds: float = 20) -> None:
         wait_until(plays, seconds, f"camera {number} to play, which says {chip_of(page, number)!r}")
 
 
+def test_nine_pictures_are_there_at_once(browser: Browser, site: Site) -> None:
+    visitor = Visitor(browser, site)
+    page = visitor.page
+    page.add_init_script(WHEN)
+    page.goto(f"{site.url}/wall?n=9")
+    wait_until_playing(page, *range(1, MOST_PLAY + 1), seconds=PLAYING_MS / 1000 * BUSY)
+    stills, plays = (sorted(page.evaluate(f"Object.values({name})")) for name in ("stills", "plays"))
+    assert len(stills) == 9
+    assert max(stills) <= STILL_MS * BUSY, stills
+    assert plays[MOST_PLAY - 1] <= PLAYING_MS * BUSY, plays
+    visitor.context.close()
+
+
+def test_a_press_waits_for_no_picture_on_a_wall_of_sixteen(browser: Browser, site: Site) -> None:
+    visitor = open_wall(browser, site, tiles=16)
+    page = visitor.page
+    wait_until_playing(page, *range(1, 10), seconds=30)
+    page.evaluate("performance.clearResourceTimings(); performance.setResourceTimingBufferSize(2000)")
+    pressed_at = time.monotonic()
+    page.keyboard.press("s")
+    expect(page.locator("#toasts")).to_contain_text("Snapshot of Camera 1", timeout=SNAPSHOT_MS * BUSY)
+    assert time.monotonic() - pressed_at < SNAPSHOT_MS / 1000 * BUSY
+    queued = page.evaluate("""performance.getEntriesByType("resource")
+        .filter(({ name }) => name.endsWith("/snapshot")).map((one) => one.requestStart - one.startTime)""")
+    assert len(queued) == 1
+    assert queued[0] < QUEUED_MS * BUSY
+    visitor.context.close()
+
+
 def test_failing_cameras_are_told_in_time_and_disturb_no_other(browser: Browser, site: Site) -> None:
     visitor, stranded = open_wall(browser, site), open_wall(browser, site, tiles=4)
     page, control = visitor.page, site.farm.control
@@ -166,15 +203,15 @@ def test_failing_cameras_are_told_in_time_and_disturb_no_other(browser: Browser,
 
 
 def test_h265_is_converted_up_to_the_limit_and_never_black(browser: Browser, site: Site) -> None:
-    visitor = open_wall(browser, site)
+    visitor = open_wall(browser, site, tiles=16)
     page = visitor.page
 
     def settled() -> bool:
         page.wait_for_timeout(100)
-        return sorted(state_of(page, number) for number in (5, 6)) == ["away", "playing"]
+        return sorted(state_of(page, number) for number in H265) == ["away", "playing"]
 
     wait_until(settled, 40, "one converted picture and one refusal")
-    refused = next(number for number in (5, 6) if state_of(page, number) == "away")
+    refused = next(number for number in H265 if state_of(page, number) == "away")
     words = page.locator(f"#tile-{refused} .player-words")
     expect(words).to_contain_text("This server converts at most 1 picture at a time")
     page.goto(f"{site.url}/cameras/{refused}")
