@@ -69,6 +69,7 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     is_seen_lately = True
     sudo_until_ms = 0  # risky changes are allowed until then (services/sessions.py)
     session_ends_ms = 0  # when nothing is asked any more
+    session_limits_ms = (0, 0)  # the end whatever happens, and how long it may rest
     # Of an API token that stands for the person: what it is limited to (values of services/matrix.py, ids).
     token_actions = None  # type: frozenset[str] | None
     token_cameras = None  # type: frozenset[int] | None

@@ -79,8 +79,8 @@ def find_user(session_id: str) -> User | None:
     user.session_id = session_id
     user.is_seen_lately = row.seen_ms > now - _NOTE_EVERY_SECONDS * 1000
     user.sudo_until_ms = row.sudo_until_ms or 0
-    idle_ms = row.ends_ms if row.is_kept else row.seen_ms + IDLE_SECONDS * 1000
-    user.session_ends_ms = min(row.ends_ms, idle_ms)
+    user.session_limits_ms = (row.ends_ms, row.ends_ms if row.is_kept else IDLE_SECONDS * 1000)
+    user.session_ends_ms = _ends_ms(user, row.seen_ms)
     return user
 
 
@@ -106,6 +106,7 @@ def note_seen(user: User, *, address: str = "") -> None:
         begin_writing()
         db.session.execute(update(Session).where(Session.id == user.session_id).values(**values))
         db.session.commit()
+        user.session_ends_ms = _ends_ms(user, values["seen_ms"])
     except SQLAlchemyError as error:
         db.session.rollback()
         _log.warning("the time of a session could not be noted: %s", type(error).__name__)
@@ -167,13 +168,12 @@ def stay(user: User) -> int:
     begin_writing()
     row = db.session.get_one(Session, user.session_id)
     now = now_ms()
-    row.ends_ms = max(
-        row.ends_ms, min(now + LONGEST_SECONDS * 1000, row.created_ms + LONGEST_STAY_SECONDS * 1000)
-    )
+    wanted_ms = min(now + LONGEST_SECONDS * 1000, row.created_ms + LONGEST_STAY_SECONDS * 1000)
+    row.ends_ms = max(row.ends_ms, wanted_ms)
     row.seen_ms = now
-    ends_ms = row.ends_ms
+    user.session_limits_ms = (row.ends_ms, row.ends_ms if row.is_kept else IDLE_SECONDS * 1000)
     db.session.commit()
-    user.session_ends_ms = ends_ms if row.is_kept else min(ends_ms, now + IDLE_SECONDS * 1000)
+    user.session_ends_ms = _ends_ms(user, now)
     return user.session_ends_ms
 
 
@@ -190,6 +190,12 @@ def begin_sudo(user: User) -> None:
 def has_sudo(user: User) -> bool:
     """Whether the password was typed again lately in this session."""
     return user.sudo_until_ms > now_ms()
+
+
+def _ends_ms(user: User, seen_ms: int) -> int:
+    """When the session ends if it is not used again after `seen_ms`."""
+    ends_ms, idle_ms = user.session_limits_ms
+    return min(ends_ms, seen_ms + idle_ms)
 
 
 def _is_alive(now: int) -> tuple[ColumnElement[bool], ...]:

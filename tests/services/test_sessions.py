@@ -179,6 +179,12 @@ def test_a_request_knows_when_its_session_ends(person: User) -> None:
     found = sessions.find_user(person.session_id)
     assert found
     assert abs(found.session_ends_ms - now_ms() - sessions.IDLE_SECONDS * 1000) < 5000
+    change(seen_ms=now_ms() - 3 * 3_600_000)
+    found = sessions.find_user(person.session_id)
+    assert found
+    assert found.session_ends_ms < now_ms() + 3_700_000
+    sessions.note_seen(found)
+    assert abs(found.session_ends_ms - now_ms() - sessions.IDLE_SECONDS * 1000) < 5000, "this use counts"
     change(is_kept=True, seen_ms=0)
     found = sessions.find_user(person.session_id)
     assert found
