@@ -14,6 +14,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from cctv import cli_people
 from cctv.cli_mail import mail_group
 from cctv.clock import from_ms
 from cctv.errors import CctvError, Invalid
@@ -21,7 +22,7 @@ from cctv.models import Camera, Recording, RecordingMode, Role
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
-user_group = AppGroup("user", help="Accounts.")
+user_group = AppGroup("user", help="Accounts: list, create, invite, switch off, roles.")
 camera_group = AppGroup("camera", help="Cameras: add, list, probe.")
 recording_group = AppGroup("recording", help="Recordings: list, verify.")
 setup_group = AppGroup("setup", help="The first run.")
@@ -32,6 +33,7 @@ def register(app: Flask) -> None:
     """Add the commands to `flask`."""
     for group in (user_group, camera_group, recording_group, setup_group, audit_group, mail_group):
         app.cli.add_command(group)
+    cli_people.add_commands(user_group)
     app.cli.add_command(reconcile)
     app.cli.add_command(doctor)
 
