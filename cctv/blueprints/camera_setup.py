@@ -17,7 +17,7 @@ from cctv.blueprints.camera_forms import CameraEditor, TechnicsEditor
 from cctv.errors import Invalid
 from cctv.media.makes import MAKES
 from cctv.models import Camera
-from cctv.services import access, cameras, probes, setup
+from cctv.services import access, cameras, groups, probes, setup
 from cctv.services.access import Action
 
 blueprint = Blueprint("camera_setup", __name__, url_prefix="/cameras")
@@ -42,6 +42,7 @@ def create() -> ResponseReturnValue:
         camera = cameras.create_camera(typed, current_user)
     except Invalid as error:
         return _refused(form, None, error.errors)
+    _save_groups(camera)
     twin = cameras.find_duplicate(camera.main.url or "", except_id=camera.id)
     return _saved(camera, f"{camera.name} is added.", twin)
 
@@ -77,6 +78,7 @@ def update(camera_id: int) -> ResponseReturnValue:
         )
     except Invalid as error:
         return _refused(form, camera, error.errors)
+    _save_groups(camera)
     return _saved(camera, f"{camera.name} is saved.")
 
 
@@ -102,6 +104,12 @@ def _camera(camera_id: int, action: Action) -> Camera:
 def _editor(camera: Camera) -> type[TechnicsEditor]:
     """The form of this person: with the name and what is recorded only for who may change those."""
     return CameraEditor if rights().of(camera).edit else TechnicsEditor
+
+
+def _save_groups(camera: Camera) -> None:
+    """What was ticked, when the form showed the groups: sharing a group is sharing its cameras."""
+    if "shows_groups" in request.form and rights().may(Action.USERS):
+        groups.set_groups_of(current_user, camera, request.form.getlist("group", type=int))
 
 
 def _number(text: str | None) -> int | None:
@@ -156,5 +164,13 @@ def _around(camera: Camera | None) -> dict[str, Any]:
         "rights": rights(),
         "has_all": camera is None or rights().of(camera).edit,
         "back": (camera and rights().of(camera).home) or url_for("cameras.index"),
+        "groups": groups.list_groups() if rights().may(Action.USERS) else [],
+        "in_groups": _ticked_groups(camera),
         "has_demo": any(known.is_demo for known in cameras.list_cameras()),
     }
+
+
+def _ticked_groups(camera: Camera | None) -> set[int]:
+    if "shows_groups" in request.form:
+        return set(request.form.getlist("group", type=int))
+    return groups.groups_of(camera.id) if camera else set()

@@ -15,6 +15,7 @@ from cctv import keys
 from cctv.errors import Conflict, Invalid, NotAllowed, NotFound
 from cctv.extensions import db
 from cctv.models import Camera, CameraGroup, GroupGrant, User
+from cctv.models.grant import group_members
 from cctv.services import access, audit, ranks
 from cctv.services.access import Action
 from cctv.services.ranks import Actor
@@ -101,19 +102,34 @@ def change_group(
     return group
 
 
+def groups_of(camera_id: int) -> set[int]:
+    """The ids of the groups that a camera is in."""
+    query = select(group_members.c.group_id).where(group_members.c.camera_id == camera_id)
+    return set(db.session.scalars(query))
+
+
 def set_groups_of(actor: Actor, camera: Camera, group_ids: Collection[int]) -> None:
-    """Say in which groups a camera is; the others lose it.
+    """Say in which groups a camera is; the others lose it. What others change in a group meanwhile stays.
 
     Raises:
         NotFound: one of the groups does not exist.
+        NotAllowed: the actor may not manage people, or not this camera.
     """
-    for group_id in group_ids:
-        get_group(group_id)
-    for group in list_groups():
-        members = {member.id for member in group.cameras}
-        wanted = members | {camera.id} if group.id in group_ids else members - {camera.id}
-        if wanted != members:
-            change_group(actor, group, camera_ids=wanted)
+    wanted, had = set(group_ids), groups_of(camera.id)
+    if wanted == had:
+        return
+    ranks.begin(actor)
+    with ranks.all_or_nothing():
+        _may_share(actor, {camera.id})
+    for group_id in sorted(wanted ^ had):
+        group = _locked(group_id)
+        before = _facts(group)
+        others = [member for member in group.cameras if member.id != camera.id]
+        group.cameras = [*others, camera] if group_id in wanted else others
+        if before != (after := _facts(group)):
+            group.version += 1
+            audit.add("group.change", target=group.name, target_id=group_id, before=before, after=after)
+    db.session.commit()
 
 
 def delete_group(actor: Actor, group: CameraGroup) -> str:

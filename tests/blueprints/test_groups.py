@@ -8,8 +8,10 @@ import re
 from flask import Flask
 from flask.testing import FlaskClient
 
+from cctv.models import Role
 from cctv.services import groups
-from tests.blueprints.camera_rows import HTML, HTMX, add_camera
+from tests.blueprints.camera_rows import HTML, HTMX, add_camera, add_person
+from tests.fixtures.application import sign_in
 
 
 def names(app: Flask) -> dict[str, list[str]]:
@@ -45,3 +47,27 @@ def test_who_was_slower_is_told(app: Flask, signed_in: FlaskClient) -> None:
     signed_in.post("/groups/1", data={"name": "First", "version": "1"}, headers=HTML)
     answer = signed_in.post("/groups/1", data={"name": "Second", "version": "1"}, headers=HTML)
     assert "in the meantime" in answer.text and names(app) == {"First": []}
+
+
+def test_the_form_of_a_camera_says_in_which_groups_it_is(app: Flask, signed_in: FlaskClient) -> None:
+    add_camera(app)
+    for name in ("Floor", "Yard"):
+        signed_in.post("/groups", data={"name": name}, headers=HTML)
+    camera = {"name": "Front gate", "url": "rtsp://127.0.0.10/stream1", "username": "admin"}
+    camera |= {"recording_mode": "continuous", "shows_groups": "1", "keep_anyway": "y"}
+    signed_in.post("/cameras/1/edit", data=camera | {"group": ["1", "2"]}, headers=HTML)
+    assert names(app) == {"Floor": ["Front gate"], "Yard": ["Front gate"]}
+    signed_in.post("/cameras/1/edit", data=camera | {"group": "2"}, headers=HTML)
+    body = signed_in.get("/cameras/1/edit", headers=HTML).text
+    assert names(app) == {"Floor": [], "Yard": ["Front gate"]}
+    assert 'name="group" value="2" checked' in body
+
+
+def test_a_developer_does_not_move_cameras_between_groups(app: Flask, signed_in: FlaskClient) -> None:
+    add_camera(app)
+    signed_in.post("/groups", data={"name": "Floor"}, headers=HTML)
+    developer = sign_in(app, add_person(app, Role.DEVELOPER))
+    assert "shows_groups" not in developer.get("/cameras/1/edit", headers=HTML).text
+    camera = {"url": "rtsp://127.0.0.10/stream1", "username": "admin", "keep_anyway": "y"}
+    developer.post("/cameras/1/edit", data=camera | {"shows_groups": "1", "group": "1"}, headers=HTML)
+    assert names(app) == {"Floor": []}
