@@ -15,8 +15,8 @@ from flask_login import current_user
 from cctv.blueprints._words import site_zone
 from cctv.errors import NotFound
 from cctv.models import Session, User
-from cctv.services import people, sessions
-from cctv.services.access import Action
+from cctv.services import matrix, people, sessions
+from cctv.services.access import Action, Scope
 
 # The columns of the matrix, as short as they must be.
 COLUMNS = {
@@ -59,6 +59,11 @@ def places_of(person: User) -> list[Place]:
         )
         for row in sessions.list_of(person)
     ]
+
+
+def sees_tokens() -> bool:
+    """Whether the asking person sees the API tokens of others: "all", not "own"."""
+    return matrix.scope(current_user.role, Action.API_TOKENS) == Scope.ALL
 
 
 def session_id_of(person: User, key: str) -> str:

@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from cctv.blueprints import _doors, _htmx
-from cctv.blueprints._people import get_person, session_id_of
-from cctv.errors import Conflict
+from cctv.blueprints._people import get_person, sees_tokens, session_id_of
+from cctv.errors import Conflict, NotAllowed
 from cctv.models import User
-from cctv.services import access, people, second_factor, sessions
+from cctv.services import access, people, second_factor, sessions, tokens
 from cctv.services.access import Action
 
 blueprint = Blueprint("user_actions", __name__, url_prefix="/users/<int:user_id>")
@@ -85,6 +85,16 @@ def end_sessions(user_id: int) -> ResponseReturnValue:
     own = current_user.session_id if people.is_self(current_user, person) else ""
     sessions.end_all(person, except_id=own)
     return _htmx.toast(_to(person), "ok", f"{person.name} is signed out everywhere{' else' if own else ''}.")
+
+
+@blueprint.post("/tokens/<int:token_id>/revoke")
+def revoke_token(user_id: int, token_id: int) -> ResponseReturnValue:
+    """End a token that the person made for a program."""
+    person = _person(user_id)
+    if not sees_tokens():
+        raise NotAllowed("You may not revoke the tokens of others. Only a Super Admin can. Ask the owner.")
+    token = tokens.revoke(person, token_id, by=current_user)
+    return _htmx.toast(_to(person), "ok", f"The token {token.name} opens nothing any more.")
 
 
 def _person(user_id: int) -> User:

@@ -12,18 +12,19 @@ from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from cctv.blueprints import _doors, _forms, _htmx
+from cctv.blueprints import _audit_words, _doors, _forms, _htmx, _people
 from cctv.blueprints._people import get_person, places_of
 from cctv.blueprints.person_forms import PersonForm, role_cards
 from cctv.errors import Conflict, Invalid
 from cctv.models import Role, User
-from cctv.services import access, grants, people, role_changes, roster
+from cctv.services import access, audit_rows, grants, people, role_changes, roster, tokens
 from cctv.services.access import Action
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
 
 STATES = {"": "All", "active": "Active", "invited": "Invited", "off": "Off"}
 _ROWS = 50
+_LATEST = 12  # entries of the audit log on the page of a person
 
 
 @blueprint.get("")
@@ -126,4 +127,9 @@ def _around(person: User) -> dict[str, Any]:
         "actions": grants.grantable(person.role),
         "places": places_of(person),
         "opens": access.explain(person),
+        "tokens": tokens.list_of(person) if _people.sees_tokens() else [],
+        "is_expired": tokens.is_expired,
+        "history": [
+            _audit_words.tell(entry) for entry in audit_rows.of_person(current_user, person.id, limit=_LATEST)
+        ],
     }

@@ -20,6 +20,8 @@ from cctv.services.access import Action, Scope
 
 # What an integrator needs to see of others: the machine, never who watched what.
 TECHNICAL = ("camera.", "settings.", "honeypot.", "queue.", "audit.")
+# What is done to an account: `target_id` is the person's.
+ABOUT_PEOPLE = ("user.", "grant.", "see_as", "password.", "second_factor.", "session.", "sign_in.refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,17 @@ def find_entries(
     if before_id is not None:
         query = query.where(AuditEntry.id < before_id)
     return list(db.session.scalars(query))
+
+
+def of_person(actor: User, person_id: int, *, limit: int) -> list[AuditEntry]:
+    """The newest entries of what a person did and of what was done to their account, as far as one sees."""
+    seen = _seen_by(actor)
+    about = [AuditEntry.target_id == person_id, or_(*map(_is, ABOUT_PEOPLE))]
+    found: dict[int, AuditEntry] = {}
+    for which in ([AuditEntry.user_id == person_id], about):  # one by one: each has its own index
+        query = select(AuditEntry).where(*seen, *which).order_by(AuditEntry.id.desc()).limit(limit)
+        found |= {entry.id: entry for entry in db.session.scalars(query)}
+    return [found[number] for number in sorted(found, reverse=True)[:limit]]
 
 
 def count_news(actor: User, filters: Filters, *, after_id: int, most: int = 100) -> int:

@@ -88,8 +88,8 @@ def get_token(user: User, token_id: int) -> ApiToken:
     return token
 
 
-def revoke(user: User, token_id: int) -> ApiToken:
-    """End a token; requests and stream addresses that it signed die with it.
+def revoke(user: User, token_id: int, *, by: User | None = None) -> ApiToken:
+    """End a token; requests and stream addresses that it signed die with it. `by`: when it is not theirs.
 
     Raises:
         NotFound: as `get_token`.
@@ -101,7 +101,7 @@ def revoke(user: User, token_id: int) -> ApiToken:
         db.session.rollback()
         raise
     token.revoked_at = utcnow()
-    audit.add("api_token.revoke", target=token.name, target_id=token.id, user=user)
+    audit.add("api_token.revoke", target=token.name, target_id=token.id, user=by or user)
     db.session.commit()
     return token
 
