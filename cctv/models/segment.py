@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -60,7 +61,29 @@ class Run(db.Model):  # type: ignore[name-defined]
     ended_cause: Mapped[str | None] = mapped_column(String(24))
 
 
-class Segment(db.Model):  # type: ignore[name-defined]
+class FileTimes:
+    """The two clocks of a file: wall time in epoch milliseconds, content time in ticks of 90 kHz."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        started_ms: Any
+        ended_ms: Any
+        start_ticks: Any
+        duration_ticks: Any
+
+    def ticks_at(self, ms: int) -> int:
+        """Content time at a wall time inside the file (linear: the mapping drifts by milliseconds)."""
+        span = max(1, self.ended_ms - self.started_ms)
+        return int(self.start_ticks + (ms - self.started_ms) * self.duration_ticks // span)
+
+    def ms_at(self, ticks: int) -> int:
+        """Wall time at a content time inside the file."""
+        span = self.ended_ms - self.started_ms
+        return int(self.started_ms + (ticks - self.start_ticks) * span // max(1, self.duration_ticks))
+
+
+class Segment(FileTimes, db.Model):  # type: ignore[name-defined]
     """One media file."""
 
     __tablename__ = "segment"
@@ -101,16 +124,6 @@ class Segment(db.Model):  # type: ignore[name-defined]
     )  # when its bytes were last compared with sha256
 
     run: Mapped[Run] = relationship(lazy="joined", innerjoin=True)
-
-    def ticks_at(self, ms: int) -> int:
-        """Content time at a wall time inside the file (linear: the mapping drifts by milliseconds)."""
-        span = max(1, self.ended_ms - self.started_ms)
-        return self.start_ticks + (ms - self.started_ms) * self.duration_ticks // span
-
-    def ms_at(self, ticks: int) -> int:
-        """Wall time at a content time inside the file."""
-        span = self.ended_ms - self.started_ms
-        return self.started_ms + (ticks - self.start_ticks) * span // max(1, self.duration_ticks)
 
 
 def pack_gops(entries: list[tuple[int, int]]) -> bytes:

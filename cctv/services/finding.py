@@ -13,7 +13,7 @@ from sqlalchemy import Row, ScalarSelect, Select, func, or_, select
 from cctv.extensions import db
 from cctv.intervals import Interval, subtract, union
 from cctv.models import Node, Run, Segment, SegmentState, Stream, StreamKind
-from cctv.models.segment import pack_gops, unpack_gops
+from cctv.models.segment import FileTimes, pack_gops, unpack_gops
 from cctv.services import open_files
 
 # No file is longer (index cuts the claim): lets a query by time start close to where it wants to be.
@@ -26,7 +26,7 @@ NOT_KEPT = (SegmentState.RING, SegmentState.EXPIRING)
 
 
 @dataclass(frozen=True, slots=True)
-class FoundSegment:
+class FoundSegment(FileTimes):
     """A file, or the part of it that is shown: `from_ms` to `to_ms` excludes what another node shows better.
 
     Times as in the table segment. `id` is None while the file has no row (open, or closed a moment ago).
@@ -57,16 +57,6 @@ class FoundSegment:
     is_open: bool
     from_ms: int
     to_ms: int
-
-    def ticks_at(self, ms: int) -> int:
-        """Content time at a wall time inside the file, 90 kHz."""
-        span = max(1, self.ended_ms - self.started_ms)
-        return self.start_ticks + (ms - self.started_ms) * self.duration_ticks // span
-
-    def ms_at(self, ticks: int) -> int:
-        """Wall time at a content time inside the file."""
-        span = self.ended_ms - self.started_ms
-        return self.started_ms + (ticks - self.start_ticks) * span // max(1, self.duration_ticks)
 
     def list_gops(self) -> list[tuple[int, int]]:
         """(byte offset, ticks since start_ticks) of each fragment that begins with a key frame."""
