@@ -1,15 +1,38 @@
-"""What finished files say about a stream: pictures a second, bits a second, time between key frames.
+"""What capturing teaches about a stream: its codecs and size, its rates, and which option it needs to start.
 
-Arithmetic on measured files only; it reads nothing and tells only what changed noticeably.
+Arithmetic only; it reads nothing and tells only what changed noticeably.
 """
 
 from __future__ import annotations
 
+from cctv.media.boxes import Init
+from cctv.services.sources import Source
 from cctv.storage.measure import TICKS_PER_MS, MeasuredSegment
 
 _SHORTEST_TICKS = 2000 * TICKS_PER_MS  # a shorter file says nothing about rates
 _NOTICEABLE = 0.1  # share by which a rate must differ from what was told
 _WEIGHT = 0.25  # of the newest file: a picture that changes from minute to minute is not news each minute
+
+
+def facts_of(init: Init) -> dict[str, object]:
+    """The columns of Stream that the beginning of a run tells."""
+    return {
+        "video_codec": init.video.codec,
+        "audio_codec": init.audio.codec if init.audio else None,
+        "width": init.video.width,
+        "height": init.video.height,
+    }
+
+
+def cure_of(code: str, source: Source) -> dict[str, object] | None:
+    """What another attempt has to know after this fault of a first one; None when that was tried."""
+    if code == "analysis" and not source.full_analysis:
+        return {"full_analysis": True}
+    if code == "sound" and source.audio_source != "other":
+        return {"audio_source": "other"}
+    if code == "changed" and source.video_codec:
+        return {"video_codec": None}
+    return None
 
 
 class Facts:

@@ -14,10 +14,10 @@ from enum import StrEnum
 from cctv.capture.attempt import Attempt, CannotStart, stands_still, why_it_ended
 from cctv.capture.beginning import Beginning
 from cctv.capture.content import Content, Look
-from cctv.capture.facts import Facts
+from cctv.capture.facts import Facts, cure_of, facts_of
 from cctv.capture.outside import Outside
 from cctv.capture.retries import Retries
-from cctv.causes import get as cause_of
+from cctv.capture.voice import Voice
 from cctv.services.sources import Source
 from cctv.storage.growing import GrowingRun
 
@@ -53,8 +53,7 @@ class Keeper:
         self.content: Content | None = None
         self.is_leaving = False  # no further attempt
         self.requeue = False  # when over: somebody else should go on
-        self.state: str | None = None
-        self.cause: str | None = None
+        self.voice = Voice(self, outside)
         self.on_over: list[Callable[[], None]] = []
         self._outside = outside
         self._patience = outside.patience
@@ -67,7 +66,6 @@ class Keeper:
         self._end_cause: str | None = None
         self._is_settled = False
         self._was_live = False  # in this run
-        self._told_ms = 0
 
     # --- orders from outside -------------------------------------------------------------------------
 
@@ -102,7 +100,7 @@ class Keeper:
             self.due = 0.0
         if self.attempt is not None:
             self._outside.learn(self, run_key=self.attempt.run.run, run_ordinal=self.attempt.run.ordinal)
-        self.tell_again()
+        self.voice.repeat()
 
     def detach(self) -> None:
         """Leave ffmpeg running for the next worker (hand-over)."""
@@ -137,11 +135,11 @@ class Keeper:
             return
         trouble = self._outside.storage_trouble()
         if trouble is not None:
-            self._tell_cause(trouble, "")
+            self.voice.tell_cause(trouble, "")
             self.due = now + self._patience.storage_retry
             return
-        if self.state is None:
-            self._tell("connecting", "starting")
+        if self.voice.state is None:
+            self.voice.tell("connecting", "starting")
         self.phase, self.due = Phase.STARTING, now + 3600.0
         self.ordinal += 1
         self._outside.begin(self)
@@ -234,9 +232,9 @@ class Keeper:
             return
         if self._beginning.should_ask(now):
             self._outside.ask(self, self.attempt)
-        if now - self._began_at > self._patience.silent and self.state == "frozen":
+        if now - self._began_at > self._patience.silent and self.voice.state == "frozen":
             # It took the call again but sends nothing: no longer a moment's pause, though we go on waiting.
-            self._tell_cause("silent", "")
+            self.voice.tell_cause("silent", "")
 
     def answers_others(self, attempt: Attempt, now: float) -> None:
         """The camera answers a connection of today, and not the one of the attempt: call it again."""
@@ -248,8 +246,8 @@ class Keeper:
 
     def _flows(self, now: float) -> None:
         assert self.attempt is not None and self.content is not None
-        if self.state != "live" or self.cause is not None:
-            self._tell("live", None, at_ms=None if self._was_live else self.content.start_ms)
+        if self.voice.state != "live" or self.voice.cause is not None:
+            self.voice.tell("live", None, at_ms=None if self._was_live else self.content.start_ms)
             self._was_live = True
         if not self._is_settled and now - self._began_at > self._patience.settled:
             self._is_settled = True
@@ -260,24 +258,12 @@ class Keeper:
         assert self.attempt is not None and self.content is not None
         init = self.content.growing.init
         assert init is not None
-        sound = init.audio.codec if init.audio else None
+        facts = facts_of(init)
         self.attempt.save(
-            video_codec=init.video.codec,
-            audio_codec=sound,
-            width=init.video.width,
-            height=init.video.height,
-            init_sha256=init.sha256,
-            init_size=init.size,
-            mapping=self.content.run.mapping,
+            **facts, init_sha256=init.sha256, init_size=init.size, mapping=self.content.run.mapping
         )
         self.content.run = self.attempt.run
         self._retries.accepted()
-        facts: dict[str, object] = {
-            "video_codec": init.video.codec,
-            "audio_codec": sound,
-            "width": init.video.width,
-            "height": init.video.height,
-        }
         if self.source.has_login and not self.source.credentials_worked:
             facts["credentials_worked"] = True
         self._learn(**facts)
@@ -289,7 +275,7 @@ class Keeper:
         if silent > max(self._patience.stall, 3 * usual):
             self.end("stall", now)
         elif silent > max(self._patience.frozen, 2 * usual):
-            self._tell_cause("stall", "", at_ms=self.content.end_ms)
+            self.voice.tell_cause("stall", "", at_ms=self.content.end_ms)
 
     def _insist(self, now: float) -> None:
         assert self.attempt is not None
@@ -298,7 +284,7 @@ class Keeper:
             return
         self.attempt.signal(signal.SIGKILL)
         if self._outside.storage_trouble():
-            self._tell_cause("stall", "")
+            self.voice.tell_cause("stall", "")
         # In uninterruptible sleep (a hung disk) even KILL waits; no second writer is begun meanwhile.
         self.due = now + 1.0
 
@@ -326,27 +312,17 @@ class Keeper:
         self.phase = Phase.WAITING
         if self.is_leaving:
             self._finish()
-        elif cause == "redirected" or not self._cure(code, now):
-            self._fail(cause, detail, now, at_ms=end_ms)
-
-    def _cure(self, code: str, now: float) -> bool:
-        """Faults of the first attempts that another option cures, once each; remembered for the stream."""
-        if code == "analysis" and not self.source.full_analysis:
-            self._learn(full_analysis=True)
-        elif code == "sound" and self.source.audio_source != "other":
-            self._learn(audio_source="other")
-        elif code == "changed" and self.source.video_codec:
-            self._learn(video_codec=None)
+        elif cause != "redirected" and (cure := cure_of(code, self.source)):
+            self._learn(**cure)
+            self.due = now
         else:
-            return False
-        self.due = now
-        return True
+            self._fail(cause, detail, now, at_ms=end_ms)
 
     def _fail(self, cause: str, detail: str, now: float, *, at_ms: int | None = None) -> None:
         cause = "unknown" if cause in ("analysis", "sound") else cause
         if cause == "auth" and self.source.credentials_worked:
             cause = "locked"
-        self._tell_cause(cause, detail, at_ms=at_ms)
+        self.voice.tell_cause(cause, detail, at_ms=at_ms)
         self.due = now + self._retries.pause_after(cause, was_good=self._is_settled)
         if self._retries.distrusts_clock and not self.source.wallclock:
             self._learn(wallclock=True)
@@ -354,34 +330,10 @@ class Keeper:
     def _finish(self) -> None:
         self.phase, self.due = Phase.OVER, float("inf")
         if self._final:
-            self._tell(self._final[0], self._final[1])
+            self.voice.tell(self._final[0], self._final[1])
         self._outside.over(self)
         for call in self.on_over:
             call()
-
-    # --- telling -------------------------------------------------------------------------------------
-
-    def tell_again(self) -> None:
-        """Repeat the state: somebody else wrote another one meanwhile."""
-        state, cause = self.state, self.cause
-        self.state = None
-        if state:
-            self._tell(state, cause)
-
-    def _tell_cause(self, cause: str, detail: str, *, at_ms: int | None = None) -> None:
-        # What looks like a fault of the camera is none while the disk does not take its pictures.
-        cause = self._outside.storage_trouble() or cause
-        state = cause_of(cause).state
-        # Trying again is told only once: a camera that is away for days has one interval, not thousands.
-        self._tell("offline" if state == "live" else state, cause, detail=detail, at_ms=at_ms)
-
-    def _tell(self, state: str, cause: str | None, *, detail: str = "", at_ms: int | None = None) -> None:
-        if (state, cause) == (self.state, self.cause):
-            return
-        self.state, self.cause = state, cause
-        # Intervals of the history follow one another, also when the beginning is known afterwards.
-        self._told_ms = max(self._told_ms, at_ms or self._outside.wall_ms())
-        self._outside.tell(self, state, cause, detail, self._told_ms)
 
     def _learn(self, **facts: object) -> None:
         known = {name: value for name, value in facts.items() if hasattr(self.source, name)}

@@ -159,7 +159,7 @@ class CaptureNode:
 
     def begin(self, keeper: Keeper) -> None:
         """Make an attempt in a starter's thread."""
-        knocks = keeper.cause in ("refused", "noroute")
+        knocks = keeper.voice.cause in ("refused", "noroute")
         self._starters.submit(self._start, keeper, keeper.source, keeper.ordinal, keeper.fence, knocks)
 
     def _start(self, keeper: Keeper, source: Source, ordinal: int, fence: int, knocks: bool) -> None:

@@ -6,10 +6,11 @@ A node touches only processes that write below its own MEDIA_DIR and carry its o
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cctv.capture import process
 from cctv.capture.attempt import Place
+from cctv.capture.keeper import Keeper, Phase
 from cctv.capture.process import Running
 from cctv.services.sources import Source
 from cctv.storage import paths
@@ -51,6 +52,25 @@ def adoptable(place: Place) -> Iterator[tuple[Source, int, Running]]:
             is_on_demand=False,
         )
         yield source, run.ordinal, running
+
+
+def end_strays(
+    place: Place, find: Callable[[int], Keeper | None], is_another_workers: Callable[[int], bool]
+) -> None:
+    """End every ffmpeg under MEDIA_DIR whose stream is not wanted, is another node's, or has a second one."""
+    for running in process.find_captures(place.media_dir):
+        stream_id = paths.parse_run_key(running.run_key).stream_id
+        keeper = find(stream_id)
+        if keeper is None:
+            is_stray = not is_another_workers(stream_id)
+        else:
+            is_stray = keeper.phase != Phase.STARTING and not _belongs(keeper, running)
+        if is_stray:
+            end(place, running)
+
+
+def _belongs(keeper: Keeper, running: Running) -> bool:
+    return keeper.attempt is None or keeper.attempt.run.pid == running.pid
 
 
 def end(place: Place, running: Running) -> None:

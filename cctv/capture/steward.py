@@ -1,4 +1,4 @@
-"""Settles with the database which streams this worker captures, and writes what its keepers report.
+"""Settles with the database which streams this worker captures.
 
 The only thread that claims and renews; when the database is away it changes nothing and asks again.
 """
@@ -11,24 +11,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from cctv.capture import orphans, process
-from cctv.capture.keeper import Keeper, Phase
+from cctv.capture.keeper import Keeper
 from cctv.capture.node import CaptureNode
 from cctv.capture.process import Running
-from cctv.clock import now_ms
+from cctv.capture.reporter import Reporter
 from cctv.errors import CctvError, NotFound, Unavailable
 from cctv.extensions import db
 from cctv.services import captures, nodes, sources
 from cctv.services.captures import Wanted
 from cctv.services.sources import Source
-from cctv.storage import paths
 
 _log = logging.getLogger(__name__)
 
 _ORPHANS_EVERY_S = 20.0  # reading the names of all processes is dear
-_REPORTS_AT_ONCE = 200
 _OFFERED_S = 10.0  # for a worker to take what lies in the queue
 
 
@@ -41,6 +39,7 @@ class Steward(threading.Thread):
         super().__init__(name="steward", daemon=True)
         self.node = node
         self.node_id: int | None = None
+        self.reporter = Reporter(node)
         self._is_alone = is_alone
         self._claiming = threading.RLock()
         self._is_stopping = self._is_leaving = False
@@ -48,7 +47,6 @@ class Steward(threading.Thread):
         self._unwatched_since: dict[int, float] = {}
         self._offered_at: dict[int, float] = {}  # free streams that nobody has taken from the queue yet
         self._unreadable: dict[int, int] = {}  # streams whose password cannot be opened, and their revision
-        self._was_stuck = False
 
     # --- the thread ----------------------------------------------------------------------------------
 
@@ -77,8 +75,8 @@ class Steward(threading.Thread):
             if now >= self._next_renew:  # before all else: nothing may cost the rows
                 self._next_renew = now + self.node.patience.renew
                 self._renew()
-            self._tell_stuck_disk()
-            self._write_reports()
+            self.reporter.tell_stuck_disk()
+            self.reporter.write()
             if now >= self._next_poll and not self._is_leaving:
                 self._next_poll = now + self.node.patience.poll
                 self._poll(now)
@@ -98,41 +96,6 @@ class Steward(threading.Thread):
         except (SQLAlchemyError, OSError):
             return False
         return True
-
-    # --- reports -------------------------------------------------------------------------------------
-
-    def _write_reports(self) -> None:
-        reports = self.node.reports
-        self.node.has_reports.clear()
-        while reports:
-            batch = [reports[index] for index in range(min(len(reports), _REPORTS_AT_ONCE))]
-            self._record(batch)
-            for _ in batch:
-                reports.popleft()
-
-    def _record(self, batch: list[captures.Report]) -> None:
-        """Write reports; one that the database can never take is left out, or nothing would follow it."""
-        try:
-            captures.record(batch)
-        except (DataError, IntegrityError, ValueError) as error:
-            db.session.rollback()
-            if len(batch) == 1:
-                _log.error("stream %d: a report is dropped: %s", batch[0].stream_id, type(error).__name__)
-                return
-            for report in batch:
-                self._record([report])
-
-    def _tell_stuck_disk(self) -> None:
-        """A hung disk holds the rounds; somebody must say so, and what is true again afterwards."""
-        is_stuck = self.node.rounds.stuck_s() > self.node.patience.hung
-        if is_stuck and not self._was_stuck:
-            self.node.volume.state = "hung"
-            for keeper in self.node.held().values():
-                self.node.tell(keeper, "storage", "disk_hung", "", now_ms())
-        if self._was_stuck and not is_stuck:
-            for keeper in self.node.held().values():
-                self.node.rounds.order(keeper.tell_again)
-        self._was_stuck = is_stuck
 
     # --- ownership -----------------------------------------------------------------------------------
 
@@ -313,27 +276,15 @@ class Steward(threading.Thread):
             self.node.keep(source, fence=0, ordinal=ordinal, running=running)
 
     def _look_for_orphans(self, rows: dict[int, Wanted]) -> None:
-        """An ffmpeg under our MEDIA_DIR whose stream is not wanted, or is another node's, is ended."""
-        for running in process.find_captures(self.node.place.media_dir):
-            stream_id = paths.parse_run_key(running.run_key).stream_id
-            keeper = self.node.find(stream_id)
-            if keeper is not None:
-                if keeper.phase != Phase.STARTING and not self._belongs(keeper, running):
-                    orphans.end(self.node.place, running)
-                continue
+        def is_another_workers(stream_id: int) -> bool:
             row = rows.get(stream_id)
-            is_another_workers = (
+            return (
                 row is not None
                 and row.owner_node_id == self.node_id
                 and process.is_alive(row.owner_worker or "")
             )
-            if not is_another_workers:
-                orphans.end(self.node.place, running)
 
-    @staticmethod
-    def _belongs(keeper: Keeper, running: Running) -> bool:
-        attempt = keeper.attempt
-        return attempt is None or attempt.run.pid == running.pid
+        orphans.end_strays(self.node.place, self.node.find, is_another_workers)
 
     # --- leaving -------------------------------------------------------------------------------------
 
@@ -363,7 +314,7 @@ class Steward(threading.Thread):
         self._is_stopping = True
         with self._claiming, self._session():
             try:
-                self._write_reports()
+                self.reporter.write()
                 hand = captures.reserve if reserve else captures.release
                 if self.node_id is not None:
                     hand(None, node_id=self.node_id, worker=self.node.worker)

@@ -77,7 +77,7 @@ def test_a_report_that_cannot_be_stored_does_not_hold_up_what_follows(
         Report(first, 0, now_ms(), state="offline", **{"cause": "noroute", **bad}),
         Report(second, 0, now_ms(), state="live"),
     ]
-    steward._write_reports()
+    steward.reporter.write()
     assert state_of(second) == ("live", None)
     assert not steward.node.reports
 
