@@ -15,12 +15,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from cctv.clock import utcnow
+from cctv.clock import now_ms, utcnow
 from cctv.config import Config
 from cctv.extensions import begin_writing, db
 from cctv.jobs import mail as jobs
-from cctv.models import MailMessage, MailState
+from cctv.models import MailMessage, MailState, User
 from cctv.services import mail
+from tests.blueprints.camera_rows import add_camera, change, tell_node_figures
 from tests.fixtures.processes import ProductProcess
 from tests.mail_server import PASSWORD, USER, MailServer
 from tests.servers import RedisServer
@@ -159,6 +160,27 @@ def test_a_redis_that_came_back_empty_loses_no_mail(
     jobs.tick()
     start_worker("first")
     wait_until(lambda: _state(message.id) == MailState.SENT, 30, "the mail to be sent")
+
+
+def test_a_camera_in_trouble_becomes_a_mail_without_anybody_asking(
+    context: Flask, config: Config, server: MailServer, start_worker: StartWorker, owner: User
+) -> None:
+    tell_node_figures(context)
+    camera = add_camera(context)
+    change(context, camera, state="offline", cause="refused", state_since_ms=now_ms() - 120_000)
+    others = [
+        ProductProcess(role[0], [sys.executable, "worker.py", *role], config)
+        for role in (["scheduler"], ["jobs", "default"])
+    ]
+    start_worker("first")
+    try:
+        wait_until(lambda: server.received, 60, "the mail about the camera")
+    finally:
+        for process in others:
+            process.close()
+    [received] = server.received
+    assert received.to == [owner.email]
+    assert received.mail["Subject"] == "Cameras: Front gate is offline"
 
 
 def test_no_code_and_no_password_is_in_redis_a_log_or_the_process_list(
