@@ -41,6 +41,7 @@ def add(
 ) -> MailMessage:
     """Write a mail down, in the caller's transaction; `dispatch()` after the commit sends it.
 
+    One with a code takes the place of those of its kind to the same address that still wait.
     `expires_at`: from then on it would not be true, and is not sent. `sender`: the person who wrote it.
 
     Raises:
@@ -48,6 +49,8 @@ def add(
         KeyError: there is no such template, or it needs another value.
     """
     message = prepare(template, to, values, expires_at=expires_at, sender=sender)
+    if TEMPLATES[template].is_secret:
+        _supersede(template, message.address)
     db.session.add(message)
     db.session.flush()
     return message
@@ -231,6 +234,17 @@ def forget_old() -> None:
     has_mails = exists().where(MailMessage.batch_id == MailBatch.id)
     db.session.execute(delete(MailBatch).where(~has_mails, MailBatch.created_at < now - _FORGOTTEN_AFTER))
     db.session.commit()
+
+
+def _supersede(template: str, address: str) -> None:
+    """A newer code kills the older ones; those that were not sent yet would only puzzle."""
+    older = select(MailMessage).where(
+        MailMessage.template == template,
+        MailMessage.address == address,
+        MailMessage.state == MailState.QUEUED,
+    )
+    for message in db.session.scalars(older.with_for_update(skip_locked=True)):
+        end(message, MailState.CANCELLED, "A newer one took its place.")
 
 
 def _take(message_id: int, before: MailState, after: MailState) -> bool:

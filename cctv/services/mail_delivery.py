@@ -227,6 +227,8 @@ def _settle_sent(claim: Claim) -> None:
         is_file = not config.current().email_host
         where = mail_files.path_of(claim.message_id, claim.template)
         mail.end(message, MailState.SENT, answer=f"Written to {where}" if is_file else "")
+        if claim.is_test and not is_file:
+            _wake_the_others()
     db.session.commit()
 
 
@@ -265,9 +267,22 @@ def _pause_the_others(message: MailMessage, cause: str) -> None:
     db.session.execute(
         update(MailMessage)
         .where(
-            MailMessage.state == MailState.QUEUED, MailMessage.next_at < until, MailMessage.id != message.id
+            MailMessage.state == MailState.QUEUED,
+            MailMessage.next_at < until,
+            MailMessage.id != message.id,
+            MailMessage.template != mail.TEST,
         )
         .values(next_at=until, cause=cause[:300])
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _wake_the_others() -> None:
+    """A test went through, so somebody has put the server right: what waits for its next try goes now."""
+    db.session.execute(
+        update(MailMessage)
+        .where(MailMessage.state == MailState.QUEUED, MailMessage.cause != "")
+        .values(next_at=utcnow())
         .execution_options(synchronize_session=False)
     )
 

@@ -145,6 +145,14 @@ def test_a_cancelled_mail_is_wiped_and_stays_cancelled(context: Flask) -> None:
         mail.try_again(message)
 
 
+@pytest.mark.each_database
+def test_a_newer_code_takes_the_place_of_those_that_were_not_sent(context: Flask) -> None:
+    older, other, notice = _add("reset"), _add("reset", "eve@example.org"), _add("generic")
+    newer = _add("reset")
+    assert (older.state, older.values_sealed) == (MailState.CANCELLED, None)
+    assert {message.state for message in (other, notice, newer)} == {MailState.QUEUED}
+
+
 def test_a_failed_notice_can_be_tried_again_and_a_failed_code_cannot(context: Flask) -> None:
     notice, code = _add("generic"), _add("otp")
     begin_writing()

@@ -60,7 +60,13 @@ def configure(app: Flask) -> Configure:
 
 def _add(to: str = "bob@example.org", template: str = "otp", **options: Any) -> MailMessage:
     begin_writing()
-    values = {"code": CODE, "purpose": "sign in", "subject": "Grüße vom Empfang", "body": "Hallo Bob"}
+    values = {
+        "code": CODE,
+        "purpose": "sign in",
+        "subject": "Grüße vom Empfang",
+        "body": "Hallo Bob",
+        "asked_by": "Olive",
+    }
     message = mail.add(template, to, values, **options)
     db.session.commit()
     return message
@@ -183,6 +189,20 @@ def test_a_wrong_password_is_named_and_holds_the_other_mails_back(
     assert second.next_at is not None and second.next_at > utcnow() + timedelta(seconds=20)
     assert _deliver(second).tries == 0
     assert server.connections == 2  # EHLO before and after TLS: one connection
+
+
+def test_a_test_that_goes_through_wakes_the_mails_that_wait(
+    context: Flask, server: MailServer, configure: Configure
+) -> None:
+    configure(server.port, email_host_password="wrong")
+    waiting = _deliver(_add(template="generic"))
+    test = _add("you@example.org", mail.TEST)
+    _deliver(_add("eve@example.org", "generic"))
+    db.session.refresh(test)
+    assert test.next_at is not None and test.next_at <= utcnow()  # is not put off with the others
+    configure(server.port)
+    assert _deliver(test).state == MailState.SENT
+    assert _deliver(waiting).state == MailState.SENT
 
 
 def test_a_server_without_encryption_never_hears_the_password(
