@@ -51,6 +51,7 @@ class Asker:
         self.camera_ids = dict(zip(CAMERAS, (*cameras, ABSENT), strict=True))
         ids = [people[name].id for name in ("visitor", "admin", "super_admin")]
         self.person_ids = dict(zip(PERSONS, (*ids, ABSENT), strict=True))
+        self._of_camera: dict[str, dict[str, int]] = {}
         self.parts: dict[str, object] = {"filename": "css/tokens.css"}
         self.bearers: dict[str, str] = {}
         self.cookies: dict[str, str] = {}
@@ -58,6 +59,10 @@ class Asker:
             self.join(name, user)
         self._file = Path(str(app.extensions["cctv.config"].database_url).removeprefix("sqlite:///"))
         self.keep()
+
+    def of_camera(self, name: str, granted: int, foreign: int) -> None:
+        """Things that belong to the two cameras; `name` stands in expectation.OF_CAMERAS as well."""
+        self._of_camera[name] = dict(zip(CAMERAS, (granted, foreign, ABSENT), strict=True))
 
     def join(self, name: str, user: User) -> None:
         """One more person, signed in here and with an app."""
@@ -117,6 +122,7 @@ class Asker:
     def _known(self, subject: str, parts: dict[str, object]) -> dict[str, object]:
         camera_id, user_id = self.camera_ids.get(subject), self.person_ids.get(subject)
         ids = {"camera_id": camera_id, "camera": camera_id, "user_id": user_id, "person": user_id}
+        ids |= {name: found.get(subject) for name, found in self._of_camera.items()}
         return self.parts | ids | parts
 
     def open(

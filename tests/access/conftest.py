@@ -49,10 +49,13 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
         for kind in (".jpg", ".mp4"):
             probes.picture_path(probe.id).with_suffix(kind).write_bytes(b"x")
         probe_id = probe.id
-        recording = Recording(camera_id=cameras[0], kind="manual", started_ms=1000, ended_ms=61_000)
-        db.session.add(recording)
+        recordings = [
+            Recording(camera_id=camera_id, kind="manual", started_ms=1000, ended_ms=61_000, note=note)
+            for camera_id, note in zip(cameras, ("parcel", f"{FOREIGN_NAME} open"), strict=True)
+        ]
+        db.session.add_all(recordings)
         db.session.commit()
-        recording_id = recording.id
+        recording_ids = [recording.id for recording in recordings]
         sender = people["super_admin"]
         batch = mailings.send(sender, subject="Hello", body="A line.", addresses=["a@example.org"])
         trial = mail_trials.start(sender, "a@example.org")
@@ -62,7 +65,8 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
         group_id = groups.create_group(COMMAND_LINE, "Floor", [cameras[0]]).id
         mail_ids["mailing_id"] = batch.id
     asker = Asker(app, people, cameras, redis_server)
-    asker.parts |= {"probe_id": probe_id, "recording_id": recording_id, **mail_ids}
+    asker.parts |= {"probe_id": probe_id, **mail_ids}
+    asker.of_camera("recording_id", *recording_ids)
     asker.parts |= {"group_id": group_id, "cell": f"c{cameras[0]}.live"}
     asker.parts |= {"invitation": "forged", "key": "of no session", "token_id": 987_654}
     asker.parts |= {"rest": "login.php", "row_id": row_id}

@@ -92,7 +92,9 @@ def crawl(opens: Opens, starts: list[str]) -> Iterator[Seen]:
 def _is_ours(target: str) -> bool:
     parts = urlsplit(target)
     is_page = not parts.scheme and not parts.netloc and bool(parts.path or parts.query)
-    return is_page and not re.match(r"/static/|/stream/", parts.path)
+    # Number 0 is nobody's: such an address is a pattern, which a script fills in.
+    is_pattern = re.search(r"/0(/|$)|=0$", target) is not None
+    return is_page and not is_pattern and not re.match(r"/static/|/stream/", parts.path)
 
 
 def _kind(address: str) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 PATH = Path(__file__).with_name("expected.toml")
 CAMERAS = ("granted", "foreign", "absent")
+OF_CAMERAS = ("recording_id",)  # parts of an address that belong to a camera: there is one of each
 PERSONS = ("a Visitor", "an Admin", "a Super Admin", "nobody")
 
 
@@ -40,7 +41,7 @@ class Entry:
     def subjects(self) -> tuple[str, ...]:
         """What the address is about: cameras, persons, or one nameless thing."""
         text = f"{self.rule}{self.query}{self.sends}"
-        if "camera_id>" in text or "{camera}" in text:
+        if any(part in text for part in ("camera_id>", "{camera}", *(f"{name}>" for name in OF_CAMERAS))):
             return CAMERAS
         return PERSONS if "user_id>" in text or "{person}" in text else ("",)
 

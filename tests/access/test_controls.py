@@ -190,6 +190,6 @@ def test_footage_of_a_camera_that_is_not_shared_is_not_answered_with_another_one
     gate, yard = add_camera(app, "Gate"), add_camera(app, "Yard")
     grant(app, visitor, gate, ["playback"])
     client = sign_in(app, visitor)
-    for path in ("/playback?", "/playback/lanes?from=1&to=9&", "/playback/days?month=2026-11&"):
+    for path in ("/playback?", "/playback/lanes?from=1&to=9&", "/playback/calendar?month=2026-11-01&"):
         assert client.get(f"{path}cams={gate}", headers=HTML).status_code == 200
         assert client.get(f"{path}cams={yard}", headers=HTML).status_code == 404
