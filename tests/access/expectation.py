@@ -12,6 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from tests.access.people import GRANTED
+
 PATH = Path(__file__).with_name("expected.toml")
 CAMERAS = ("granted", "foreign", "absent")
 OF_CAMERAS = ("recording_id",)  # parts of an address that belong to a camera: there is one of each
@@ -44,6 +46,19 @@ class Entry:
         if any(part in text for part in ("camera_id>", "{camera}", *(f"{name}>" for name in OF_CAMERAS))):
             return CAMERAS
         return PERSONS if "user_id>" in text or "{person}" in text else ("",)
+
+    def worth_asking(self, person: str) -> list[tuple[int, str]]:
+        """The subjects that this person is asked with; fewer where the table does not tell them apart.
+
+        What somebody was granted matters only for cameras; elsewhere one of those people stands for all.
+        """
+        subjects = list(enumerate(self.subjects))
+        is_alike = person in GRANTED and not any(person in names for names in self.who)
+        if not is_alike:
+            return subjects
+        if self.subjects is CAMERAS:
+            return subjects if len(self._said(person).split()) > 1 else subjects[:1]
+        return subjects[:1] if person in ("visitor_live", "developer_live") else []
 
     def status(self, person: str, subject: int) -> int:
         """What this person gets; KeyError when the table does not say."""
