@@ -29,7 +29,7 @@ _LINES = {
     ),
     Role.DEVELOPER: (
         "Addresses, diagnosis, logs and queues.",
-        "Watches what is shared, plays nothing back.",
+        "Watches what is shared, no recordings.",
         "For whoever looks after the machines.",
     ),
     Role.VISITOR: (

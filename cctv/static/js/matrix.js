@@ -20,11 +20,12 @@ function saveMany(event) {
   post(button.closest("td, th"), button.form.action, { [button.name]: button.value });
 }
 
-// What could not be saved is not shown as if it were.
+// What could not be saved is not shown as if it were. A 422 counts as successful for htmx: forms swap it.
 function takeBack(event) {
   const cell = event.target.closest("[data-matrix] td");
   const box = cell?.querySelector("input");
-  if (box && !event.detail.successful) box.checked = cell.dataset.wanted === "off";
+  const { successful, xhr } = event.detail;
+  if (box && (!successful || xhr.status >= 400)) box.checked = cell.dataset.wanted === "off";
 }
 
 function show(event) {
