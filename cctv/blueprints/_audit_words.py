@@ -23,13 +23,15 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "traps": ("Honeypot, queues, this log", ("honeypot.", "queue.", "audit.")),
 }
 
-_SENTENCES = {
+SENTENCES = {
     "sign_in": "signed in",
     "sign_out": "signed out",
     "password.change": "changed the password of {target}",
     "password.reset": "reset the password of {target}",
     "second_factor.on": "turned the second factor on",
-    "second_factor.off": "turned the second factor off",
+    "second_factor.off": "turned the second factor of {target} off",
+    "second_factor.recovery_codes": "made new recovery codes",
+    "second_factor.recovery_code": "used a recovery code",
     "session.end": "signed {target} out on another device",
     "user.create": "added {target}",
     "user.invite": "invited {target}",
@@ -58,6 +60,8 @@ _SENTENCES = {
     "export": "exported {target}",
     "ptz": "moved {target}",
     "mail.send": "sent a mail to {target}",
+    "mail.cancel": "stopped the mail {target}",
+    "mail.again": "sent the mail to {target} again",
     "settings.change": "changed the settings",
     "api_token.create": "made the API token {target}",
     "api_token.revoke": "revoked the API token {target}",
@@ -70,6 +74,17 @@ _SENTENCES = {
     "audit.export": "exported the audit log",
     "audit.accept": "accepted the audit log as it is after a restore",
     "see_as": "looked at the pages as {target}",
+}
+_OWN = {  # done by people to themselves
+    "password.change": "changed their password",
+    "password.reset": "chose a new password by mail",
+    "session.end": "signed out another device of theirs",
+    "second_factor.off": "turned the second factor off",
+    "user.change": "changed their account",
+}
+_STEPS = {
+    "asked for": "asked for a new password for {target}",
+    "link made": "made a link for a new password for {target}",
 }
 _ICONS = {
     "sign_in": "login",
@@ -109,6 +124,7 @@ _NAMES = {
     "is_everywhere": "Everywhere",
     "kind": "With",
     "how": "What was wrong",
+    "is_verified": "Address confirmed",
     "until_ms": "Until",
     "times": "Times within an hour",
     "times_by_all": "Times within an hour, from all addresses",
@@ -166,12 +182,13 @@ def sentence(entry: AuditEntry) -> str:
     """What was done, to be read after who did it."""
     if entry.action == "sign_in.refused":
         return _refused(entry)
-    own = entry.target_id is not None and entry.target_id == entry.user_id
-    if own and entry.action.startswith(("password.", "session.")):
-        return {"session.end": "signed out another device of theirs"}.get(
-            entry.action, _SENTENCES.get(entry.action, entry.action).replace(" of {target}", "")
-        )
-    words = _SENTENCES.get(entry.action, f"{entry.action.replace('.', ' ').replace('_', ' ')} {{target}}")
+    step = entry.details.get("step")
+    if entry.action == "password.reset" and step in _STEPS:
+        return _STEPS[step].replace("{target}", entry.target)
+    is_own = entry.target_id is not None and entry.target_id == entry.user_id
+    if is_own and (words := _OWN.get(entry.action)):
+        return words
+    words = SENTENCES.get(entry.action, f"{entry.action.replace('.', ' ').replace('_', ' ')} {{target}}")
     note = entry.details.get("note")
     return words.replace("{target}", entry.target or "—").strip() + (f" (note: {note})" if note else "")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from cctv import queue
 from cctv.services import (
+    audit_check,
     captures,
     codes,
     forgetting,
@@ -30,11 +31,12 @@ def tick() -> None:
 
 
 def hourly() -> None:
-    """Every hour: forget what is old, and let each node make its rows and files agree."""
+    """Every hour: forget what is old, verify the audit log, and let each node make rows and files agree."""
     probes.forget_old()
     codes.forget_old()
     sessions.forget_old()
     idempotency.forget_old()
+    audit_check.verify_hourly()
     for node in nodes.list_nodes():
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.reconcile", node.id, timeout_seconds=1800)
 

@@ -100,7 +100,7 @@ def keep_head(head: Head) -> None:
         return
     try:
         with _head_file() as file:
-            kept = _parse(os.pread(file, 200, 0))
+            kept = parse(os.pread(file, 200, 0))
             if kept is None or kept.id < head.id:
                 _write(file, head)
     except OSError as error:
@@ -110,7 +110,7 @@ def keep_head(head: Head) -> None:
 def kept_head() -> Head | None:
     """What this machine remembers of the newest entry; None when it remembers nothing."""
     try:
-        return _parse(_head_path().read_bytes())
+        return parse(_head_path().read_bytes())
     except OSError:
         return None
 
@@ -145,11 +145,17 @@ def _head_file() -> Iterator[int]:
 
 
 def _write(file: int, head: Head) -> None:
-    text = f"{head.id} {head.hash}\n".encode()
+    text = spell(head)
     os.pwrite(file, text, 0)
     os.ftruncate(file, len(text))
 
 
-def _parse(text: bytes) -> Head | None:
+def spell(head: Head) -> bytes:
+    """A head as it is kept in a file: its number and its hash."""
+    return f"{head.id} {head.hash}\n".encode()
+
+
+def parse(text: bytes) -> Head | None:
+    """What `spell` has written; None for anything else."""
     number, _, digest = text.decode("ascii", "replace").strip().partition(" ")
     return Head(int(number), digest) if number.isdigit() and len(digest) == 64 else None

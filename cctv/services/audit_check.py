@@ -1,21 +1,27 @@
 """Is the audit log whole? Follows the chain from the first entry and names the first that was changed.
 
-Only reads; what the head outside says counts as much as the rows themselves.
+Changes no entry; what the head outside says counts as much as the rows themselves.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from flask import current_app
 from sqlalchemy import select
 
+from cctv import config
+from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
-from cctv.models import AuditEntry
+from cctv.models import AuditEntry, Event
 from cctv.services import audit, audit_chain
 from cctv.services.audit_chain import Head
+
+_log = logging.getLogger(__name__)
 
 _BATCH = 2000  # entries read at once: a statement of a second at most, and memory stays flat
 
@@ -59,14 +65,33 @@ def verify(*, limit_seconds: float | None = None) -> Verdict:
 
 
 def verify_news(*, limit_seconds: float = 0.3) -> Verdict:
-    """As `verify`, from where this process came to last time: for a page that is opened again and again."""
-    known: _Walk = current_app.extensions.setdefault("cctv.audit_walk", _Walk(audit_chain.START))
-    walk = _Walk(known.at, known.at_ms)
-    if known.at.id and _hash_at(known.at.id) != known.at.hash:
-        walk = _Walk(audit_chain.START)  # what had been checked is different now: name the first bad one
+    """As `verify`, from where this process or the hourly check came to: for a page that is opened often."""
+    known: Head = current_app.extensions.get("cctv.audit_walk") or _checked_head() or audit_chain.START
+    found = db.session.execute(
+        select(AuditEntry.hash, AuditEntry.at_ms).where(AuditEntry.id == known.id)
+    ).one_or_none()
+    # When what had been checked is different now, all is checked, so that the first bad one is named.
+    is_same = found is not None and found.hash == known.hash
+    walk = _Walk(known, found.at_ms) if found is not None and is_same else _Walk(audit_chain.START)
     verdict = _verify(walk, limit_seconds)
     if verdict.is_whole:
-        current_app.extensions["cctv.audit_walk"] = walk
+        current_app.extensions["cctv.audit_walk"] = walk.at
+    return verdict
+
+
+def verify_hourly(*, limit_seconds: float = 120.0) -> Verdict:
+    """Follow the whole chain; remember for the pages how far it is whole, else tell the overview."""
+    walk = _Walk(audit_chain.START)
+    verdict = _verify(walk, limit_seconds)
+    if verdict.is_whole:
+        _checked_path().write_bytes(audit_chain.spell(walk.at))
+        return verdict
+    _log.error("audit log: %s", verdict.sentence)
+    text = f"The audit log is not as it was written. {verdict.sentence}"
+    begin_writing()
+    if db.session.scalar(select(Event.id).where(Event.kind == "audit", Event.text == text).limit(1)) is None:
+        db.session.add(Event(at_ms=now_ms(), kind="audit", severity="bad", text=text))
+    db.session.commit()
     return verdict
 
 
@@ -149,5 +174,12 @@ def _sentence(walk: _Walk, is_complete: bool) -> str:
     return f"Whole up to entry {walk.at.id}" + ("." if is_complete else "; the rest was not reached in time.")
 
 
-def _hash_at(number: int) -> str | None:
-    return db.session.scalar(select(AuditEntry.hash).where(AuditEntry.id == number))
+def _checked_path() -> Path:
+    return config.current().data_dir / "audit_checked"
+
+
+def _checked_head() -> Head | None:
+    try:
+        return audit_chain.parse(_checked_path().read_bytes())
+    except OSError:
+        return None

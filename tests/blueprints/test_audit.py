@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
+from cctv.blueprints import _audit_words
 from cctv.extensions import begin_writing, db
 from cctv.models import AuditEntry, Camera, Role, User
 from cctv.services import access, audit, audit_check
@@ -320,3 +322,39 @@ class TestExport:
         for cell in rows[1]:
             assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "＝"))
         assert rows[1][2].startswith("'")
+
+
+def test_every_action_that_is_told_has_its_words() -> None:
+    told = re.compile(r'audit\.(?:add|note)\(\s*"([a-z_.]+)"|_tell\(\s*"([a-z_]+\.[a-z_]+)"')
+    texts = [path.read_text() for path in Path("cctv").rglob("*.py")]
+    found = {first or second for text in texts for first, second in told.findall(text)}
+    assert len(found) > 30
+    assert found - _audit_words.SENTENCES.keys() - {"sign_in.refused"} == set()
+
+
+@pytest.mark.parametrize(
+    ("action", "details", "sentence"),
+    [
+        ("password.reset", {"step": "asked for"}, "asked for a new password for Vera"),
+        ("password.reset", {}, "reset the password of Vera"),
+        ("camera.shrink", {}, "camera shrink Vera"),
+        ("export", {"note": "parcel"}, "exported Vera (note: parcel)"),
+        (
+            "sign_in.refused",
+            {"times_by_all": 1000},
+            "was refused: 1000 wrong sign-ins within an hour, from all",
+        ),
+    ],
+)
+def test_sentences(action: str, details: dict[str, object], sentence: str) -> None:
+    entry = AuditEntry(
+        action=action, target="Vera", target_id=3, user_id=4, user_name="Adam", details=details
+    )
+    assert _audit_words.sentence(entry).startswith(sentence)
+
+
+def test_what_people_do_to_themselves_is_said_so() -> None:
+    entry = AuditEntry(action="password.change", target="Vera", target_id=3, user_id=3, details={})
+    assert _audit_words.sentence(entry) == "changed their password"
+    entry.action = "session.end"
+    assert _audit_words.sentence(entry) == "signed out another device of theirs"

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from cctv.extensions import begin_writing, db
-from cctv.models import AuditEntry, Setting, User
+from cctv.models import AuditEntry, Event, Setting, User
 from cctv.services import audit, audit_chain, audit_check
 
 ZEROS = "0" * 64
@@ -296,6 +296,21 @@ def test_the_page_check_notices_what_was_changed_behind_it(context: Flask) -> No
     assert audit_check.verify_news().is_whole
     tamper("DELETE FROM audit_entry WHERE id = 3")
     assert audit_check.verify_news().first_bad_id == 3
+
+
+def test_the_hourly_check_spares_the_pages_and_tells_the_overview(context: Flask, another_app: Flask) -> None:
+    for _ in range(5):
+        add()
+    assert audit_check.verify_hourly().checked == 5
+    with another_app.app_context():
+        news = audit_check.verify_news()
+        assert (news.checked, news.is_whole, news.newest_at_ms is not None) == (0, True, True)
+        db.engine.dispose()
+    tamper("UPDATE audit_entry SET target = 'x' WHERE id = 4")
+    for _ in range(2):
+        assert not audit_check.verify_hourly().is_whole
+    (event,) = db.session.scalars(select(Event))
+    assert event.severity == "bad" and "Entry 4 was changed" in event.text
 
 
 def test_an_empty_log_is_whole(context: Flask) -> None:
