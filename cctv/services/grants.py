@@ -5,7 +5,7 @@ What a cell opens is decided by services/access.py; who may change it by service
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -201,16 +201,17 @@ def _names_of(actor: Actor, changed: Mapping[Cell, bool]) -> dict[Cell, str]:
             place = db.session.get(CameraGroup, cell.group_id)
         if place is None or (isinstance(place, Camera) and place.deleted_at is not None):
             raise NotFound("This camera or group does not exist (any more).")
-        members = [place] if isinstance(place, Camera) else place.cameras
-        if on and isinstance(actor, User) and not _has_all(actor, cell.action, members):
+        if on and isinstance(actor, User) and not _may_share(actor, cell):
             raise NotAllowed(_MORE_THAN_OWN)
         names[cell] = place.name if isinstance(place, Camera) else f"group {place.name}"
     return names
 
 
-def _has_all(actor: User, action: Action, cameras: Iterable[Camera]) -> bool:
+def _may_share(actor: User, cell: Cell) -> bool:
     """A token that is limited to some cameras shares no group: others may join it tomorrow."""
-    return access.may(actor, action) and all(access.may(actor, action, camera.id) for camera in cameras)
+    if cell.camera_id is not None:
+        return access.may(actor, cell.action, cell.camera_id)
+    return access.may(actor, cell.action) and actor.token_cameras is None
 
 
 def _give(person: User, cell: Cell) -> None:

@@ -81,6 +81,9 @@ class TestWhoMayWhom:
             people.set_grant(owner, visitor, access.Action.LIVE, True, camera_id=other.id)
         with pytest.raises(NotAllowed, match="more than you have"):
             people.set_grant(owner, visitor, access.Action.PLAYBACK, True, camera_id=mine.id)
+        group = groups.create_group(COMMAND_LINE, "Mine alone today", [mine.id])
+        with pytest.raises(NotAllowed, match="more than you have"):
+            people.set_grant(owner, visitor, access.Action.LIVE, True, group_id=group.id)
 
     def test_rights_are_read_again_before_a_change(self, context: Flask) -> None:
         admin, visitor = person(Role.ADMIN), person(Role.VISITOR)
