@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
-from cctv.blueprints import _decoy
+from cctv.blueprints import _decoy, errors
 from cctv.extensions import db
 from cctv.services import blocked_addresses
 
@@ -31,6 +31,8 @@ def _refuse() -> Response | None:
         return None
     if request.path == DECOY or request.path.startswith(f"{DECOY}/"):
         return _decoy.page(is_wrong=request.method == "POST")
+    if request.path.startswith(_API):
+        return errors.answer(429, "Too many requests.")
     return Response("Too many requests.\n", 429, mimetype="text/plain", headers={"Retry-After": "900"})
 
 

@@ -105,7 +105,8 @@ class TestShutOut:
         before = client.post("/admin/", data={"username": "root", "password": CANARY}, environ_base=STRANGER)
         knock(client, 9)
         assert client.get("/login", environ_base=STRANGER).status_code == 429
-        assert client.post("/v0/api/users/auth/login/", environ_base=STRANGER).status_code == 429
+        answer = client.post("/v0/api/users/auth/login/", environ_base=STRANGER)
+        assert (answer.status_code, answer.mimetype) == (429, "application/problem+json")
         after = client.post("/admin/", data={"username": "root", "password": CANARY}, environ_base=STRANGER)
         assert (after.status_code, after.get_data()) == (200, before.get_data())
         assert trapped(app)[0].tries == 10  # nothing is written any more
