@@ -80,6 +80,15 @@ def get_camera(user: User, camera_id: int) -> Camera:
     return camera
 
 
+def horizon(user: User) -> frozenset[int] | None:
+    """The cameras that the list is limited to; None: it is not. People with the same get the same list.
+
+    Raises:
+        NotAllowed: as in `find_cameras`.
+    """
+    return _rights(user).known
+
+
 def abilities(user: User) -> dict[int | None, dict[str, bool]]:
     """Ability -> whether the person has it, by camera; None: a camera that nothing was granted for.
 

@@ -69,6 +69,16 @@ def find_recordings(
     return paginate(query.order_by(order, Recording.id.desc()), number=page, size=page_size)
 
 
+def horizon(user: User, camera_id: int | None = None) -> frozenset[int] | None:
+    """The cameras that the list is limited to; None: it is not. People with the same get the same list.
+
+    Raises:
+        NotAllowed, NotFound: as in `find_recordings`.
+    """
+    access.authorise(user, camera_id, Action.PLAYBACK)
+    return access.Rights(user).limited_to(Action.PLAYBACK)
+
+
 def get_recording(user: User, recording_id: int, action: Action = Action.PLAYBACK) -> Recording:
     """One recording, for somebody who may do this to its camera.
 

@@ -10,6 +10,7 @@ from flask import Flask
 from cctv.extensions import db
 from cctv.models import Role, User
 from tests.api.apps import LOGIN, PROFILE, USERS, Phone, answer, phone_of, problem
+from tests.blueprints.camera_rows import QueryCount
 from tests.fixtures.application import OWNER_PASSWORD
 
 GINA = {"name": "Gina Guard", "email": "gina@example.org", "role": "visitor", "password": OWNER_PASSWORD}
@@ -113,3 +114,18 @@ def test_no_answer_holds_a_hash(app: Flask, phone: Phone) -> None:
         text = phone.get(path).text
         assert stored not in text
         assert "password" not in text
+
+
+@pytest.mark.parametrize("count", [1, 64])
+def test_a_page_costs_the_same_number_of_queries(app: Flask, phone: Phone, count: int) -> None:
+    with app.app_context():
+        for number in range(count):
+            name = f"guard{number}"
+            person = User(name=name, email=f"{name}@example.org", username=name, role="visitor")
+            person.password_hash = ""
+            db.session.add(person)
+        db.session.commit()
+    answer(phone.get(USERS))
+    with QueryCount(app) as queries:
+        assert len(answer(phone.get(f"{USERS}?page_size=200"))["items"]) == count + 1
+    assert len(queries) <= 8, queries.statements

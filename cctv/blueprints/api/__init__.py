@@ -23,6 +23,7 @@ from cctv.blueprints.api import (
 from cctv.blueprints.api._face import Api
 from cctv.blueprints.api._limits import register_limits
 from cctv.blueprints.api._origins import register_origins
+from cctv.blueprints.api._shared import register_shared
 
 VERSION = "0.1.0"
 _ABOUT = """\
@@ -82,6 +83,7 @@ def register_api(app: Flask) -> None:
     register_limits(app)
     app.before_request(_bearer.require)
     app.after_request(_bearer.vary)
+    register_shared(app)
     api = Api()
     api.init_app(app)
     for name, scheme in _SCHEMES.items():

@@ -24,6 +24,7 @@ from cctv.blueprints.api._camera_shapes import (
 from cctv.blueprints.api._face import ApiBlueprint, camera, needs
 from cctv.blueprints.api._once import once, repeatable
 from cctv.blueprints.api._shapes import paged
+from cctv.blueprints.api._shared import shared
 from cctv.blueprints.api._versions import versioned
 from cctv.errors import Conflict
 from cctv.models import Camera
@@ -44,10 +45,15 @@ _TECHNICS = {"url", "username", "password", "sub_url"}
 @blueprint.alt_response(403, "FORBIDDEN")
 def index(query: dict[str, Any]) -> ResponseReturnValue:
     """The cameras that you may know of, with their state and what you may do to each."""
-    page = camera_list.find_cameras(current_user, **query)
-    statuses = status.of_cameras(page.items)
     can = camera_list.abilities(current_user)
-    return paged(page, [as_dict(one, statuses[one.id], can) for one in page.items])
+
+    def make() -> dict[str, Any]:
+        page = camera_list.find_cameras(current_user, **query)
+        statuses = status.of_cameras(page.items)
+        return paged(page, [as_dict(one, statuses[one.id], can) for one in page.items])
+
+    key = camera_list.horizon(current_user), repr(can), repr(query)
+    return shared(key, make, CameraPage())
 
 
 @blueprint.route("/<int:camera_id>/")

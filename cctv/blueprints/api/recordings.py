@@ -22,6 +22,7 @@ from cctv.blueprints.api._recording_shapes import (
     recording_dict,
 )
 from cctv.blueprints.api._shapes import paged
+from cctv.blueprints.api._shared import shared
 from cctv.clock import now_ms
 from cctv.services import evidence, recording_list
 from cctv.services.access import Action
@@ -40,8 +41,13 @@ blueprint = ApiBlueprint(
 @blueprint.response(200, RecordingPage)
 def index(query: dict[str, Any]) -> ResponseReturnValue:
     """The recordings of the cameras that you may play back, the newest first."""
-    page = recording_list.find_recordings(current_user, **query)
-    return paged(page, [recording_dict(one) for one in page.items])
+
+    def make() -> dict[str, Any]:
+        page = recording_list.find_recordings(current_user, **query)
+        return paged(page, [recording_dict(one) for one in page.items])
+
+    key = recording_list.horizon(current_user, query.get("camera_id")), repr(query)
+    return shared(key, make, RecordingPage())
 
 
 @blueprint.route("/<int:recording_id>/")
