@@ -16,7 +16,7 @@ from cctv.clock import now_ms
 from cctv.errors import NotFound
 from cctv.extensions import begin_writing, db
 from cctv.models import Session, SessionKind, User
-from cctv.services import audit, devices
+from cctv.services import audit, devices, mail, new_places
 
 LONGEST_SECONDS = 12 * 3600
 LONGEST_STAY_SECONDS = 24 * 3600  # with "Stay signed in"
@@ -59,9 +59,12 @@ def begin(
         ends_ms=now + lasts * 1000,
     )
     db.session.add(row)
+    is_new_place = new_places.tell(user)
     audit.add("sign_in", target_id=user.id, user=user, is_kept=is_kept, kind=kind)
     db.session.commit()
     user.session_id = row.id
+    if is_new_place:
+        mail.dispatch()
 
 
 def find_user(session_id: str) -> User | None:
