@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -136,7 +137,7 @@ def show(camera_id: int) -> ResponseReturnValue:
         version=_version([one]),
         spans=_hour(camera) if rights().of(camera).play_back else None,
         hour=_window(),
-        neighbours=_neighbours(camera),
+        **_others(camera),
         summary=_live.summary([one.status]),
     )
 
@@ -256,8 +257,9 @@ def _span(part: tuple[int, int, str, str], since: int, until: int) -> Span:
     )
 
 
-def _neighbours(camera: Camera) -> tuple[Camera | None, Camera | None]:
-    """The cameras before and after this one, for the arrow keys."""
+def _others(camera: Camera) -> dict[str, Any]:
+    """The other cameras for the digits, and of them the ones before and after this one for the arrow keys."""
     ordered = access.visible_cameras(current_user)
     at = next(index for index, other in enumerate(ordered) if other.id == camera.id)
-    return (ordered[at - 1] if at else None), (ordered[at + 1] if at + 1 < len(ordered) else None)
+    before, after = ordered[at - 1] if at else None, ordered[at + 1] if at + 1 < len(ordered) else None
+    return {"others": ordered[:at] + ordered[at + 1 :], "neighbours": (before, after)}

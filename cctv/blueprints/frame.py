@@ -17,6 +17,7 @@ from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
 from cctv.blueprints._rights import PageRights, rights
+from cctv.blueprints._words import site_zone
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.services import settings
@@ -73,6 +74,17 @@ class Frame:
         except SQLAlchemyError:
             db.session.rollback()
             return "Cameras"
+
+    @cached_property
+    def zone(self) -> str:
+        """The time zone of the site for who is signed in, so that the page can tell whose time it shows."""
+        if not current_user.is_authenticated:
+            return ""
+        try:
+            return site_zone().key
+        except SQLAlchemyError:
+            db.session.rollback()
+            return ""
 
     @cached_property
     def theme(self) -> str:

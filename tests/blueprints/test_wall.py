@@ -142,7 +142,7 @@ class TestTheStatus:
         ids += [add_camera(app, f"Camera {number}") for number in range(1, 16)]
         with QueryCount(app) as sixteen:
             signed_in.get(f"/wall/status?ids={','.join(map(str, ids))}", headers=HTMX)
-        assert len(sixteen) == len(one) <= 6
+        assert len(sixteen) <= len(one) <= 6
 
     def test_a_stranger_gets_nothing(self, client: FlaskClient, owner: object) -> None:
         assert client.get("/wall/status?ids=1", headers=HTMX).status_code == 401

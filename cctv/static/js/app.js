@@ -9,6 +9,7 @@ import { watchState } from "./state.js";
 import { watchSudo } from "./sudo.js";
 import { watchTicks } from "./ticks.js";
 import { watchToasts } from "./toasts.js";
+import { watchZone } from "./zone.js";
 
 watchToasts();
 watchDialogs();
@@ -18,5 +19,6 @@ watchState();
 watchSudo();
 watchSessionEnd();
 watchTicks();
+watchZone();
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => {});

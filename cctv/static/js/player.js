@@ -104,6 +104,13 @@ class Player {
   async attach() {
     this.detach();
     if (this.isClosed || this.isAsleep) return;
+    if (navigator.connection?.saveData && !this.isWanted) {
+      const press = () => {
+        this.isWanted = true;
+        this.attach();
+      };
+      return this.say("blocked", "This device saves data.", { button: "Tap for live", press });
+    }
     this.attached = true;
     this.frameAt = this.since = performance.now();
     this.mode = this.modes[0];

@@ -37,9 +37,9 @@ export function openTileMenu(tile) {
   openDialog(...dialogParts(tile.getAttribute("aria-label"), element("div", { class: "tile-menu" }, ...items), element("div", { class: "dialog-foot" }, close)));
 }
 
-// A button for who has no menu key, no right button and no patience.
-export function addMenuButton(tile) {
-  const button = more.querySelector("button").cloneNode(true);
-  button.setAttribute("aria-label", `More for ${tile.getAttribute("aria-label")}`);
-  tile.querySelector(".tile-actions").append(button);
+// What needs this script: sound, full screen, and the menu for who has no menu key and no right button.
+export function addButtons(tile) {
+  const buttons = [...more.querySelectorAll("button")].map((button) => button.cloneNode(true));
+  for (const button of buttons) button.setAttribute("aria-label", button.getAttribute("aria-label") + tile.getAttribute("aria-label"));
+  tile.querySelector(".tile-actions").append(...buttons);
 }

@@ -5,7 +5,7 @@ import { SIDEWAYS, toggleControls, watchHolds, watchSwipes, watchTaps } from "./
 import * as player from "./player.js";
 import { watchPresses } from "./presses.js";
 import { watchStills } from "./stills.js";
-import { addMenuButton, openTileMenu } from "./tilemenu.js";
+import { addButtons, openTileMenu } from "./tilemenu.js";
 import { toast } from "./toasts.js";
 import { Zoom } from "./zoom.js";
 
@@ -268,7 +268,7 @@ if (alone) {
 }
 watchSwipes(wall || document.querySelector(".camera-main"), step);
 if (wall) {
-  tiles.forEach(addMenuButton);
+  tiles.forEach(addButtons);
   watchHolds(document.getElementById("main"), (node) => openTileMenu(node.closest("[data-tile]") || selected));
   document.addEventListener("keydown", onArrow);
   wall.addEventListener("focusin", (event) => select(event.target.closest("[data-tile]")));
