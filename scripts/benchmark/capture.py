@@ -26,7 +26,7 @@ def measure(*, seconds: float = 300) -> list[Figure]:
     """Three windows of a minute (each file is closed once in it); half a minute when quick."""
     windows = [60.0] * 3 if seconds >= 60 else [30.0]
     with node(*PROFILES) as site:
-        worker = site.start().process.pid
+        worker = site.run_worker().process.pid
         cams = _add(site, range(FEW))
         few = _memory(site, worker)
         cams += _add(site, range(FEW, MANY))

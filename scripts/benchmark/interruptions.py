@@ -33,7 +33,7 @@ def measure(*, seconds: float = 300) -> list[Figure]:
 def killed_ffmpeg(count: int) -> Figure:
     """kill -9 of an ffmpeg; the worker begins a new run."""
     with node(PROFILE) as site:
-        worker = site.start()
+        worker = site.run_worker()
         cams = [site.add(PROFILE, number) for number in range(1, count + 1)]
         site.wait_live(*cams)
         time.sleep(12)  # an attempt that lived for ten seconds counts as a good one
@@ -103,12 +103,12 @@ def _replace_worker(site: Node, cam: Cam, number: signal.Signals) -> float:
 def dead_node() -> Figure:
     """A machine dies with everything on it; the worker of another one, with another disk, goes on."""
     with tempfile.TemporaryDirectory(prefix="bench-other-") as folder, node(PROFILE) as site:
-        worker = site.start()
+        worker = site.run_worker()
         cams = [site.add(PROFILE, number) for number in range(21, 24)]
         site.wait_live(*cams)
         other = site.beside(Path(folder))
         try:
-            standby = other.start()
+            standby = other.run_worker()
             time.sleep(6)
             worker.kill()
             for running in site.captures():

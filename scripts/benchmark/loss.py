@@ -15,7 +15,7 @@ def measure(*, seconds: float = 300) -> list[Figure]:
     """60 s; 20 when quick."""
     length = 60.0 if seconds >= 60 else 20.0
     with node(*CAMERAS) as site:
-        worker = site.start()
+        worker = site.run_worker()
         cams = {name: site.add(name, number) for number, name in enumerate(CAMERAS, 1)}
         site.wait_live(*cams.values(), timeout=60)
         time.sleep(length)

@@ -29,7 +29,7 @@ WORKER = [sys.executable, "worker.py", "capture"]
 class Node(Rig):
     """A rig whose worker is started as `scripts/run` starts it."""
 
-    def start(self) -> ProductProcess:
+    def run_worker(self) -> ProductProcess:
         """Start the capture worker."""
         self.worker = ProductProcess("capture", WORKER, self.config)
         return self.worker

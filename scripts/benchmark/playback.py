@@ -37,7 +37,7 @@ def measure(*, seconds: float = 300) -> list[Figure]:
     is_long = seconds >= 60
     length, openings, seeks = (120, 5, 10) if is_long else (40, 3, 4)
     with node(PROFILE) as site:
-        worker = site.start()
+        worker = site.run_worker()
         cam = site.add(PROFILE, 1)
         site.wait_live(cam)
         began_ms = int(time.time() * 1000)

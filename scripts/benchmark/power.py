@@ -39,7 +39,7 @@ def measure(*, seconds: float = 300) -> list[Figure]:
         with ExitStack() as stack:
             media_dir, device = stack.enter_context(mounted(image, folder / "media"))
             site = stack.enter_context(node(*CAMERAS, media_dir=media_dir))
-            site.start()
+            site.run_worker()
             cams = [site.add(profile, number) for number, profile in enumerate(CAMERAS, 1)]
             site.wait_live(*cams, timeout=60)
             time.sleep(10)

@@ -186,7 +186,8 @@ def garbage(stage: Stage, trial: Trial) -> None:
     trial.fault = f"{count} damaged pictures"
     stage.control("garbage", cam, count)
     time.sleep(count / 10 + 1)
-    stage.wait_row_after(cam, now_ms())
+    trial.damaged_until_ms = now_ms()
+    stage.wait_row_after(cam, trial.damaged_until_ms)
     trial.require(len(stage.rig.runs(cam)) == 1, f"{len(stage.rig.runs(cam))} runs")
     _lost(stage, trial, cam, at_ms, at_most_s=0.2)
 

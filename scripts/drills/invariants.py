@@ -32,7 +32,14 @@ TOLERANCE_MS = 150  # rounding of two borders, over what the product itself call
 _FRESH_SECONDS = 8.0  # a file closed so lately may still wait for its row
 
 
-def check(rig: Rig, *, since_ms: int = 0, patience_s: float = 40.0, decode_at_most: int = 12) -> list[str]:
+def check(
+    rig: Rig,
+    *,
+    since_ms: int = 0,
+    damaged_until_ms: int = 0,
+    patience_s: float = 40.0,
+    decode_at_most: int = 12,
+) -> list[str]:
     """Everything about footage and processes. Waits up to `patience_s` for what is written a little later."""
     deadline = time.monotonic() + patience_s
     while True:
@@ -41,7 +48,8 @@ def check(rig: Rig, *, since_ms: int = 0, patience_s: float = 40.0, decode_at_mo
         if not found or time.monotonic() > deadline:
             break
         time.sleep(1.0)
-    return found + undecodable(rig, since_ms=since_ms, at_most=decode_at_most)
+    decoded = undecodable(rig, since_ms=since_ms, from_ms=damaged_until_ms, at_most=decode_at_most)
+    return found + decoded
 
 
 def rows_without_files(rig: Rig) -> list[str]:
@@ -110,13 +118,16 @@ def _is_explained(media_dir: Path, camera_id: int, key: str, number: int) -> boo
         return True
 
 
-def undecodable(rig: Rig, *, since_ms: int = 0, at_most: int = 12) -> list[str]:
-    """The newest files that have rows decode, with about as many pictures as their row's time holds."""
+def undecodable(rig: Rig, *, since_ms: int = 0, from_ms: int = 0, at_most: int = 12) -> list[str]:
+    """The newest files that have rows decode, with about as many pictures as their row's time holds.
+
+    Of those that reach beyond `since_ms` and begin at or after `from_ms`.
+    """
     with rig.rows() as session:
         rows = [
             row
             for row in session.execute(_segments().order_by(Segment.started_ms.desc()).limit(at_most))
-            if row.ended_ms > since_ms and row.state != SegmentState.EXPIRING
+            if row.ended_ms > since_ms and row.started_ms >= from_ms and row.state != SegmentState.EXPIRING
         ]
     found = []
     for row in rows:

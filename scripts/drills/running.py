@@ -33,7 +33,9 @@ def run(stage: Stage, drill: Drill) -> Trial:
     trial = Trial(drill.name, drill.rows, stage.is_long, required=drill.required)
     try:
         drill.run(stage, trial)
-        trial.failures += invariants.check(stage.rig, since_ms=trial.began_ms)
+        trial.failures += invariants.check(
+            stage.rig, since_ms=trial.began_ms, damaged_until_ms=trial.damaged_until_ms
+        )
         doubles = {camera for at, camera in stage.onlooker.doubles if at >= trial.began}
         trial.require(not doubles, f"cameras {doubles} had two ffmpegs for a moment")
     except Exception as error:  # the next drill still has its turn

@@ -29,6 +29,7 @@ class Trial:
     failures: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     began_ms: int = field(default_factory=now_ms)
+    damaged_until_ms: int = 0  # the camera itself sent nothing that decodes until then
 
     def pick(self, short: float, long: float) -> float:
         """The figure of this form."""
