@@ -141,7 +141,9 @@ class Asker:
             answer.leads_to = self.client.get(answer.location, headers=headers).status_code
         if is_change or is_api(address):
             self._redis.empty()  # limits would answer the next one
-        if is_change and answer.status < 400:
+        if (is_change and answer.status < 400) or address.startswith(
+            "/admin"
+        ):  # the decoy writes down who came
             self.put_back()
         return answer
 
