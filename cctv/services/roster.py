@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Select, case, func, or_, select
 
-from cctv.clock import utcnow
+from cctv.clock import to_ms, utcnow
 from cctv.errors import Invalid
 from cctv.extensions import db
 from cctv.models import Camera, CameraGrant, CodePurpose, GroupGrant, OneTimeCode, Role, Session, User
@@ -23,12 +23,15 @@ from cctv.services.ranks import Actor
 
 STATES = ("active", "invited", "off")
 _STRENGTH = case({role.value: place for place, role in enumerate(Role)}, value=User.role, else_=len(Role))
+# By a browser or app of theirs; sessions are forgotten a week after their end, the sign-in is not.
+_SEEN = select(func.max(Session.seen_ms)).where(Session.user_id == User.id).correlate(User).scalar_subquery()
 SORTS = {
     "name": (func.lower(User.name), User.id),
     "email": (User.email,),
     "username": (User.username,),
     "role": (_STRENGTH, func.lower(User.name), User.id),
     "last_sign_in_at": (User.last_sign_in_at, User.id),
+    "seen": (_SEEN, User.last_sign_in_at, User.id),
     "created_at": (User.created_at, User.id),
 }
 _NAMED = 2  # cameras are named up to so many; more are counted
@@ -85,7 +88,6 @@ def lines(people: Sequence[User]) -> list[Line]:
     ids = [person.id for person in people]
     if not ids:
         return []
-    seen = select(func.max(Session.seen_ms)).where(Session.user_id == User.id).scalar_subquery()
     open_invitation = (
         select(func.max(OneTimeCode.expires_at))
         .where(
@@ -98,7 +100,7 @@ def lines(people: Sequence[User]) -> list[Line]:
     )
     times = {
         row[0]: row
-        for row in db.session.execute(select(User.id, seen, open_invitation).where(User.id.in_(ids)))
+        for row in db.session.execute(select(User.id, _SEEN, open_invitation).where(User.id.in_(ids)))
     }
     names: dict[int, str] = dict(
         db.session.execute(
@@ -112,12 +114,17 @@ def lines(people: Sequence[User]) -> list[Line]:
         Line(
             person,
             state_of(person),
-            times[person.id][1],
+            _seen_ms(person, times[person.id][1]),
             times[person.id][2],
             _cameras(person, names, watched.get(person.id, set())),
         )
         for person in people
     ]
+
+
+def _seen_ms(person: User, by_session_ms: int | None) -> int | None:
+    signed_in_ms = to_ms(person.last_sign_in_at) if person.last_sign_in_at else 0
+    return max(by_session_ms or 0, signed_in_ms) or None
 
 
 def _watched(ids: Sequence[int]) -> dict[int, set[int]]:
@@ -162,5 +169,5 @@ def _sorted(query: Select[tuple[User]], sort: str) -> Select[tuple[User]]:
     columns = SORTS.get(sort.removeprefix("-"))
     if columns is None:
         raise Invalid({"sort": f"Sort by one of {', '.join(SORTS)}; a minus turns it round."})
-    leading = columns[0].desc() if sort.startswith("-") else columns[0].asc()
-    return query.order_by(leading.nulls_last(), *columns[1:])
+    directed = [column.desc() if sort.startswith("-") else column.asc() for column in columns]
+    return query.order_by(*(column.nulls_last() for column in directed))

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from cctv.models import Role
 from cctv.services import groups
-from tests.blueprints.camera_rows import HTML, HTMX, add_camera, add_person
+from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_camera, add_person
 from tests.fixtures.application import sign_in
 
 
@@ -71,3 +71,13 @@ def test_a_developer_does_not_move_cameras_between_groups(app: Flask, signed_in:
     camera = {"url": "rtsp://127.0.0.10/stream1", "username": "admin", "keep_anyway": "y"}
     developer.post("/cameras/1/edit", data=camera | {"shows_groups": "1", "group": "1"}, headers=HTML)
     assert names(app) == {"Floor": []}
+
+
+def test_the_list_costs_the_same_for_many_groups(app: Flask, signed_in: FlaskClient) -> None:
+    counts = []
+    for name in ("One", "Two", "Three"):
+        signed_in.post("/groups", data={"name": name}, headers=HTML)
+        with QueryCount(app) as asked:
+            signed_in.get("/groups", headers=HTML)
+        counts.append(sum("trapped_address" not in one for one in asked.statements))
+    assert counts[0] == counts[2] <= 8

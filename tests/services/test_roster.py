@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 
+from cctv.clock import utcnow
 from cctv.errors import Invalid
 from cctv.extensions import db
 from cctv.models import (
     Role,
 )
-from cctv.services import access, groups, people
+from cctv.services import access, groups, people, sessions
 from cctv.services.roster import lines
 from tests.blueprints.camera_rows import QueryCount
 from tests.services.persons import add_camera, person
@@ -26,6 +29,7 @@ class TestTheList:
             assert [one.name for one in people.find_people(owner, search=text).items] == ["Victor"]
         assert people.find_people(owner, search="100%").items == []
 
+    @pytest.mark.each_database
     def test_it_filters_and_sorts(self, context: Flask) -> None:
         owner = person(Role.SUPER_ADMIN, "Olive")
         person(Role.VISITOR, "anna")
@@ -45,6 +49,18 @@ class TestTheList:
             with pytest.raises(Invalid):
                 names(**wrong)
 
+    @pytest.mark.each_database
+    def test_who_was_seen_last_comes_first_and_who_never_was_last(self, context: Flask) -> None:
+        owner, watcher, sleeper = (person(Role.SUPER_ADMIN, name) for name in ("Olive", "Watcher", "Sleeper"))
+        person(Role.VISITOR, "Never")
+        sleeper.last_sign_in_at = utcnow() - timedelta(days=40)  # the session of then is forgotten
+        db.session.commit()
+        sessions.begin(watcher)
+        found = people.find_people(owner, sort="-seen").items
+        assert [one.name for one in found][:2] == ["Watcher", "Sleeper"]
+        assert [bool(line.seen_ms) for line in lines(found)] == [True, True, False, False]
+
+    @pytest.mark.each_database
     def test_it_says_what_each_may_watch_in_few_statements(self, context: Flask, app: Flask) -> None:
         owner, visitor, nobody = (
             person(Role.SUPER_ADMIN),
