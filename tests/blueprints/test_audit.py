@@ -302,6 +302,16 @@ class TestExport:
         visitors = self.rows(sign_in(app, people["visitor"]))
         assert {row[2] for row in visitors[1:]} == {"Visitor", "Somebody not signed in"}
 
+    def test_a_reader_who_leaves_holds_nothing(self, app: Flask, people: dict[str, User]) -> None:
+        fill(app, people, rows=1200)
+        answer = sign_in(app, people["admin"]).post("/audit/export")
+        lines = iter(answer.response)
+        next(lines), next(lines)
+        with app.app_context():
+            pool = db.engine.pool
+            assert pool.checkedout() == 0  # type: ignore[attr-defined]
+        del lines, answer
+
     def test_filters_apply(self, app: Flask, people: dict[str, User]) -> None:
         fill(app, people)
         rows = self.rows(sign_in(app, people["admin"]), "?what=cameras")
