@@ -99,10 +99,15 @@ def state_of(app: Flask, camera_id: int) -> str:
 class Visitor:
     """A signed-in page and what it complained of."""
 
-    def __init__(self, browser: Browser, site: Site, screen: str = "desk") -> None:
+    def __init__(
+        self, browser: Browser, site: Site, screen: str = "desk", *, time_zone: str = "Europe/Lisbon"
+    ) -> None:
         width, height = SCREENS[screen]
         self.context = browser.new_context(
-            viewport={"width": width, "height": height}, has_touch=screen == "phone", reduced_motion="reduce"
+            viewport={"width": width, "height": height},
+            has_touch=screen == "phone",
+            reduced_motion="reduce",
+            timezone_id=time_zone,
         )
         self.context.set_default_timeout(10_000)
         self.page: Page = self.context.new_page()
@@ -324,6 +329,34 @@ def test_pages_ask_no_other_host_and_carry_little_script(visitor: Visitor, site:
         assert 0 < ours <= 30_000, (path, ours)
         assert sum(size for url, size in sizes.items() if ".css" in url) <= 100_000, path
     assert foreign == []
+
+
+def test_who_sits_in_another_time_zone_is_told_whose_time_is_shown(browser: Browser, site: Site) -> None:
+    visitor = Visitor(browser, site, time_zone="Asia/Tokyo")
+    toast = visitor.page.locator("#toasts .note-toast")
+    expect(toast).to_have_text(
+        re.compile(r"Times are site time \(Lisbon\)\. Your computer is [89] h ahead\.")
+    )
+    visitor.page.goto(f"{site.url}/cameras/1")
+    expect(toast).to_have_count(0)
+    visitor.page.keyboard.press("2")
+    visitor.page.wait_for_url("**/cameras/2")
+    visitor.context.close()
+
+
+def test_a_device_that_saves_data_asks_before_it_plays(browser: Browser, site: Site) -> None:
+    visitor = Visitor(browser, site, "phone")
+    page = visitor.page
+    page.add_init_script("Object.defineProperty(navigator.connection, 'saveData', { get: () => true })")
+    page.goto(f"{site.url}/wall")
+    ask = page.locator("#tile-1").get_by_role("button", name="Tap for live")
+    expect(ask).to_be_visible()
+    expect(page.locator("#tile-1 .still-age")).to_contain_text(re.compile(r"Picture of \d\d:\d\d:\d\d"))
+    assert not plays(page)
+    ask.click()
+    wait_until(lambda: plays(page), 10, "the picture to play")
+    assert visitor.errors == []
+    visitor.context.close()
 
 
 def test_another_quality_is_chosen_at_once(visitor: Visitor, site: Site) -> None:
