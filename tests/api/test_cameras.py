@@ -67,6 +67,7 @@ class TestReading:
         assert {name for name, may in camera["can"].items() if may} == {"edit_technics", "diagnose"}
         problem(developer.get(f"{CAMERAS}{camera_id}/stream/"), 403)
 
+    @pytest.mark.each_database
     def test_pages_filters_and_order(self, app: Flask, phone: Phone) -> None:
         for name in ("Gate", "gate b", "Yard"):
             add_camera(app, name)
@@ -118,6 +119,7 @@ class TestAdding:
         assert (camera["address"], camera["username"]) == ("rtsp://127.0.0.77/s", "admin")
         assert "geheim" not in phone.get(CAMERAS).text
 
+    @pytest.mark.each_database
     def test_the_same_key_adds_one_camera(self, app: Flask, phone: Phone) -> None:
         body, key = NEW | {"probe": False}, {"Idempotency-Key": "phone-1"}
         first = phone.ask("POST", f"{CAMERAS}register/", json=body, headers=key)
@@ -205,6 +207,7 @@ class TestChanging:
         assert phone.delete(path).status_code == 204
         problem(phone.get(path), 404)
 
+    @pytest.mark.each_database
     def test_two_people_who_change_at_once_do_not_overwrite_one_another(
         self, app: Flask, phone: Phone
     ) -> None:

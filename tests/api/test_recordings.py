@@ -76,6 +76,7 @@ class TestStartAndStop:
 
 
 class TestTheList:
+    @pytest.mark.each_database
     def test_filters_order_and_pages(self, app: Flask, phone: Phone) -> None:
         gate, yard = add_camera(app, "Gate"), add_camera(app, "Yard")
         early = add_recording(app, gate)
@@ -134,6 +135,7 @@ class TestTheList:
 
 
 class TestLocking:
+    @pytest.mark.each_database
     def test_a_locked_recording_is_deleted_by_nobody_until_it_is_unlocked(
         self, app: Flask, phone: Phone
     ) -> None:
@@ -208,6 +210,7 @@ class TestDeleting:
         assert evidence.delete_recording(self.record(camera, 1, 3), user) == 0
         assert kept(camera) == [0, 1, 2, 3, 4, 5]
 
+    @pytest.mark.each_database
     def test_a_day_goes_but_for_what_people_asked_for_and_the_gap_says_who(self, user: User) -> None:
         camera = self.film("continuous")
         day = self.record(

@@ -221,6 +221,7 @@ class TestTheEnd:
             with time_machine.travel(utcnow() + timedelta(minutes=minutes), tick=True):
                 assert with_token(app, phone.tokens["access_token"]) == status
 
+    @pytest.mark.each_database
     def test_a_refresh_token_is_used_once_and_then_ends_everything(self, app: Flask, phone: Phone) -> None:
         old = phone.tokens["refresh_token"]
         new = answer(phone.client.post(REFRESH, json={"refresh_token": old}))

@@ -55,6 +55,7 @@ class TestThePage:
             sessions.begin_sudo(user)
         return client
 
+    @pytest.mark.each_database
     def test_a_token_is_shown_once_with_a_line_to_try_it(self, app: Flask, browser: FlaskClient) -> None:
         add_camera(app)
         assert "No tokens" in browser.get(PAGE, headers=HTML).text
