@@ -42,7 +42,7 @@ def index() -> ResponseReturnValue:
         page=page,
         page_size=_ROWS,
     )
-    return _htmx.render(
+    response = _htmx.render(
         "users/index.html",
         "rows" if page == 1 else "more",
         lines=roster.lines(found.items),
@@ -54,6 +54,8 @@ def index() -> ResponseReturnValue:
         roles=people.roles_of(current_user),
         is_filtered=any(asked[name] for name in ("q", "role", "state")),
     )
+    # A form sends its empty fields too; the address need not keep them.
+    return _htmx.replace_url(response, _url(asked)) if "" in request.args.values() else response
 
 
 @blueprint.get("/<int:user_id>")

@@ -65,6 +65,8 @@ class TestTheList:
         assert "<html" not in answer and "1 person" in answer
         assert "q=visitor@&amp;role=visitor&amp;state=invited&amp;sort=-role" in answer
         assert "Olive" not in answer
+        typed = signed_in.get("/users?q=vis&role=&state=&sort=name", headers=HTMX)
+        assert typed.headers["HX-Replace-Url"] == "/users?q=vis"
 
     def test_what_is_asked_wrongly_is_not_asked(self, signed_in: FlaskClient, visitor: User) -> None:
         answer = signed_in.get("/users?role=root&state=x&sort=password_hash&p=-3", headers=HTML)

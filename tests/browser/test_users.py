@@ -114,6 +114,10 @@ def test_somebody_is_invited_by_a_link_and_gets_in_by_phone(
     guard.wait_for_url(f"{site.url}/wall")
     expect(guard.locator("main")).to_contain_text("No cameras are shared with you yet")
     phone.close()
+    boss.get_by_role(
+        "link", name="Share cameras"
+    ).click()  # the address is the same already: it loads all the same
+    expect(boss.get_by_label("View, Dock", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("screen", SCREENS)
