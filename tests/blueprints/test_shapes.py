@@ -16,8 +16,8 @@ NAMES = ("t", "from", "to", "near", "cam", "cams", "n", "p", "q", "z", "camera_i
 ODD = (HUGE[0], "9" * 16, "-1", "²", "9999-12-31T23:59:59")
 FIELDS = ("name", "url", "sub_url", "username", "password", "number", "version", "probe", "theme", "next")
 FIELDS += ("pre_roll_seconds", "max_seconds", "seconds", "minutes", "mode", "recording_mode", "typed_name")
-# 503: a part of the system is not there in this test.
-REFUSALS = {200, 204, 302, 303, 400, 403, 404, 405, 409, 422, 429, 503}
+# 401, 415, 428: the API knows no cookies and takes JSON. 503: a part of the system is not there in this test.
+REFUSALS = {200, 204, 302, 303, 400, 401, 403, 404, 405, 409, 415, 422, 428, 429, 503}
 # These change what later requests find.
 _APART = ("logout", "delete", "/demo", "/setup", "/static", "<token>")
 
