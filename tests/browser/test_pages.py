@@ -212,8 +212,8 @@ def test_a_snapshot_is_shown_and_offered(visitor: Visitor, site: Site) -> None:
     page = visitor.page
     page.goto(f"{site.url}/wall")
     page.keyboard.press("s")
-    toast = page.locator("#toasts .note-toast")
-    expect(toast).to_contain_text("Snapshot of Front gate")
+    toast = page.locator("#toasts .note-toast", has_text="Snapshot of Front gate")
+    expect(toast).to_be_visible()
     picture = "document.querySelector('.note-toast-picture').naturalWidth"
     wait_until(lambda: page.evaluate(picture) > 0, 5, "the small picture")
     with page.expect_download() as download:
@@ -333,7 +333,7 @@ def test_pages_ask_no_other_host_and_carry_little_script(visitor: Visitor, site:
 
 def test_who_sits_in_another_time_zone_is_told_whose_time_is_shown(browser: Browser, site: Site) -> None:
     visitor = Visitor(browser, site, time_zone="Asia/Tokyo")
-    toast = visitor.page.locator("#toasts .note-toast")
+    toast = visitor.page.locator("#toasts .note-toast", has_text="site time")
     expect(toast).to_have_text(
         re.compile(r"Times are site time \(Lisbon\)\. Your computer is [89] h ahead\.")
     )

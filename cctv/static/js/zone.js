@@ -5,9 +5,9 @@ import { toast } from "./toasts.js";
 // Minutes that the zone is ahead of UTC now.
 function ahead(timeZone) {
   const format = new Intl.DateTimeFormat("en-US", { timeZone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric" });
-  const now = Date.now();
+  const now = Math.floor(Date.now() / 60_000) * 60_000; // the parts below know no seconds
   const { year, month, day, hour, minute } = Object.fromEntries(format.formatToParts(now).map(({ type, value }) => [type, Number(value)]));
-  return Math.round((Date.UTC(year, month - 1, day, hour, minute) - now) / 60_000);
+  return (Date.UTC(year, month - 1, day, hour, minute) - now) / 60_000;
 }
 
 export function watchZone() {
