@@ -64,6 +64,7 @@ def test_a_short_break_is_nobodys_business_but_counts(context: Flask, owner: Use
     assert told["cameras"][0]["breaks"] == 4
 
 
+@pytest.mark.each_database
 def test_a_return_is_told_after_a_minute_and_flapping_is_not(context: Flask, owner: User, now: int) -> None:
     camera = add_camera(context)
     _go(context, camera, "offline", now)
@@ -99,7 +100,6 @@ def test_soon_after_a_return_only_a_long_absence_is_told(context: Flask, owner: 
     assert len(_mails()) == 3
 
 
-@pytest.mark.each_database
 def test_sixty_four_cameras_that_fail_together_make_one_mail(context: Flask, owner: User, now: int) -> None:
     for number in range(64):
         camera = add_camera(context, f"Camera {number}")
