@@ -40,9 +40,8 @@ class OneTimeCode(db.Model):  # type: ignore[name-defined]
     tries: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    used_at: Mapped[datetime | None] = mapped_column(
-        UtcDateTime
-    )  # or dead: a newer one was made, too many tries
+    # Or dead: a newer one was made. Too many tries kill the code alone, not the link.
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     user: Mapped[User] = relationship()
 
