@@ -19,9 +19,7 @@ _LOOK_SECONDS = 0.2
 _UNDER_WAY = {"queued", "running"}
 
 
-def demand_pass(
-    form: CameraForm, user: User, *, camera: Camera | None = None, wait_seconds: float = LONGEST_WAIT_SECONDS
-) -> None:
+def demand_pass(form: CameraForm, user: User, *, camera: Camera | None = None) -> None:
     """Return once a check of this address and login has passed.
 
     Raises:
@@ -33,7 +31,7 @@ def demand_pass(
     probe_id = probes.start(
         form.url, username=form.username, password=form.password, user=user, camera=camera
     ).id
-    deadline = time.monotonic() + wait_seconds
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
     while (probe := _look(probe_id)).state in _UNDER_WAY and time.monotonic() < deadline:
         db.session.rollback()  # no transaction is held open while we wait
         time.sleep(_LOOK_SECONDS)

@@ -145,7 +145,7 @@ class TestAdding:
     def test_a_check_that_nobody_runs_ends(
         self, app: Flask, phone: Phone, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(probe_waits.demand_pass, "__kwdefaults__", {"camera": None, "wait_seconds": 0.3})
+        monkeypatch.setattr(probe_waits, "LONGEST_WAIT_SECONDS", 0.3)
         refused = phone.post(f"{CAMERAS}register/", NEW)
         assert "probe: false" in problem(refused, 503)["detail"]
         assert refused.headers["Retry-After"]
