@@ -167,6 +167,7 @@ class TestLog:
         assert 'href="http' not in page
         assert CANARY not in page
 
+    @pytest.mark.each_database
     def test_an_address_can_be_blocked_let_in_and_marked(self, app: Flask, signed_in: FlaskClient) -> None:
         knock(app.test_client(), 10)
         page = signed_in.get("/developer/honeypot", headers=HTML).text
@@ -223,6 +224,7 @@ class TestDashboard:
     def cards(self, page: str) -> set[str]:
         return set(re.findall(r'id="card-(\w+)"', page))
 
+    @pytest.mark.each_database
     def test_administrators_see_the_cards_of_their_role(self, app: Flask, people: dict[str, User]) -> None:
         add_camera(app)
         everything = {"health", "cameras", "users", "jobs", "mail", "honeypot", "audit"}

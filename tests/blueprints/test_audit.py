@@ -205,6 +205,7 @@ class TestPage:
         assert "<del>Old</del>" in page and "&lt;b&gt;Hall&lt;/b&gt;" in page
         assert "From 10.0.0.7 with Edge on Windows" in page
 
+    @pytest.mark.each_database
     def test_a_developer_sees_the_technics_and_a_visitor_their_own(
         self, app: Flask, people: dict[str, User]
     ) -> None:
@@ -292,6 +293,7 @@ class TestExport:
         assert answer.headers["Content-Disposition"].startswith('attachment; filename="audit_')
         return list(csv.reader(io.StringIO(answer.get_data().decode("utf-8-sig"))))
 
+    @pytest.mark.each_database
     def test_it_holds_what_is_seen_and_is_told_itself(self, app: Flask, people: dict[str, User]) -> None:
         fill(app, people, rows=1200)
         rows = self.rows(sign_in(app, people["admin"]))
