@@ -62,7 +62,10 @@ def choose(user: User, *, start_page: str, has_shortcuts: bool, pauses_updates: 
     if start_page and start_page not in start_pages(user):
         raise Invalid({"start_page": "Choose a page that you can open."})
     begin_writing()
-    user.start_page = start_page
-    user.has_shortcuts = has_shortcuts
-    user.pauses_updates = pauses_updates
+    after = {"start_page": start_page, "has_shortcuts": has_shortcuts, "pauses_updates": pauses_updates}
+    before = {name: getattr(user, name) for name in after}
+    for name, value in after.items():
+        setattr(user, name, value)
+    if before != after:
+        audit.add("user.change", target=user.name, target_id=user.id, before=before, after=after)
     db.session.commit()

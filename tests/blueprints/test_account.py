@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from cctv.clock import now_ms
 from cctv.extensions import db
-from cctv.models import Role, Session, SessionKind, User
+from cctv.models import AuditEntry, Role, Session, SessionKind, User
 from cctv.services import second_factor, sessions, settings, users
 from tests.blueprints.test_sign_in import HTML, HTMX, typed
 from tests.fixtures.application import OWNER_PASSWORD, sign_in
@@ -102,7 +102,10 @@ def test_how_pages_behave_is_kept_and_told_to_them(
     page = signed_in.get("/account", headers=HTML).text
     assert 'data-shortcuts="off"' in page and 'data-paused="yes"' in page and 'data-bs-theme="light"' in page
     assert app.test_client().post("/login", data=typed(), headers=HTML).location == "/cameras"
-    person()
+    assert person().start_page == "/cameras"
+    with app.app_context():
+        told = db.session.scalar(select(AuditEntry.details).where(AuditEntry.action == "user.change"))
+        assert told and told["after"]["start_page"] == "/cameras"
 
 
 @pytest.mark.parametrize("wanted", [{"theme": "x"}, {"start_page": "/audit"}, {"start_page": "//evil"}])
