@@ -16,7 +16,7 @@ from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import begin_writing, db
 from cctv.media import addresses
 from cctv.models import Camera, ModeChange, RecordingMode, Stream, StreamKind, StreamState, User
-from cctv.services import audit, captures, grants, recordings
+from cctv.services import audit, borrowed_pictures, captures, grants, recordings
 
 LONGEST_PRE_ROLL_SECONDS = 60  # the depth of the ring
 
@@ -136,6 +136,7 @@ def update_camera(
     """
     camera = get_camera(camera_id)
     url, sub_url, username, typed = _checked(form, is_demo=camera.is_demo)
+    borrowed_pictures.refuse(camera, {"url": url, "sub_url": sub_url}, user)
     keeps_password = form.password is None and not typed
     stored = stored_password(camera, *((url, sub_url) if keeps_password else ()))
     begin_writing()

@@ -142,6 +142,29 @@ class TestADeveloper:
             assert (camera.name, camera.number, camera.recording_mode) == ("Gate", 1, "continuous")
             assert camera.pre_roll_seconds == 10
 
+    def test_cannot_watch_a_camera_through_one_that_is_shared(self, app: Flask, developer: User) -> None:
+        gate, _yard = add_camera(app, "Gate", sub=True), add_camera(app, "Yard")
+        client = sign_in(app, developer)
+
+        def save(**typed: str) -> int:
+            kept = {"url": "rtsp://127.0.0.10/stream1", "sub_url": "rtsp://127.0.0.10/stream2"}
+            more = {"username": "admin", "password": "p", "keep_anyway": "y"}
+            return client.post(f"/cameras/{gate}/edit", data=kept | more | typed, headers=HTML).status_code
+
+        assert save(url="rtsp://127.0.0.11/stream1") == 303, "without a picture there is nothing to see"
+        assert save() == 303
+        grant(app, developer, gate, ["live"])
+        foreign = (
+            "rtsp://127.0.0.11/stream1",
+            "rtsp://127.0.0.11/stream1?x=1",
+            "rtsp://127.0.0.11:554/another",
+        )
+        for url in foreign:
+            assert save(url=url) == 422, url
+            assert save(sub_url=url) == 422, url
+        assert save(url="rtsp://127.0.0.10/another") == 303
+        assert save(url="rtsp://127.0.0.99/stream1") == 303
+
     @pytest.mark.parametrize("press", ["name", "enable", "disable", "delete", "record/start", "snapshot"])
     def test_may_not_press_anything_else(self, app: Flask, developer: User, press: str) -> None:
         gate = add_camera(app)
