@@ -21,7 +21,8 @@ _API = ("/v0/api/", "/api/")
 
 def register_shut_out(app: Flask) -> None:
     """Ask before everything else. The address is the connection's own: a header is only text."""
-    app.before_request(_refuse)
+    # In front of the ones that are registered already: extensions check the tokens of forms.
+    app.before_request_funcs.setdefault(None, []).insert(0, _refuse)
 
 
 def _refuse() -> Response | None:

@@ -111,6 +111,11 @@ class TestShutOut:
         assert (after.status_code, after.get_data()) == (200, before.get_data())
         assert trapped(app)[0].tries == 10  # nothing is written any more
 
+    def test_it_is_asked_before_the_tokens_of_forms(self, app: Flask, client: FlaskClient) -> None:
+        app.config["WTF_CSRF_ENABLED"] = True
+        knock(client, 10)
+        assert client.post("/login", environ_base=STRANGER).status_code == 429
+
     @pytest.mark.parametrize("path", ["/static/css/app.css", "/v0/api/system/health/", "/alive"])
     def test_files_and_health_are_for_everybody(self, app: Flask, client: FlaskClient, path: str) -> None:
         knock(client, 10)
