@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from cctv.blueprints import _doors, _guesses, _htmx, _origin, errors, second_step
+from cctv.blueprints import _doors, _htmx, _origin, _password, errors, second_step
 from cctv.blueprints._entry import (
     SignInForm,
     begin_session,
@@ -23,7 +23,7 @@ from cctv.blueprints._entry import (
     with_theme,
 )
 from cctv.extensions import login_manager
-from cctv.services import refused_sign_ins, second_factor, sessions, users
+from cctv.services import second_factor, sessions, users
 
 __all__ = ["begin_session", "local_path", "register_auth"]
 
@@ -58,16 +58,11 @@ def sign_in() -> ResponseReturnValue:
     form = SignInForm()
     if not form.validate_on_submit():
         return page(form, problem=_REFUSED)
-    user = users.find_by_login(form.name.data or "")
-    guess = _guesses.of_password(user, form.name.data or "")
+    user, guess = _password.check(form.name.data or "", form.password.data or "")
     if guess.wait_seconds:
-        refused_sign_ins.note(user, address=_origin.address(), typed=form.name.data or "")
         return guess.slow_down(page(form, problem=guess.sentence))
-    is_right = users.check_password(user, form.password.data or "")
-    if user is None or not is_right:
-        refused_sign_ins.note(user, address=_origin.address(), typed=form.name.data or "")
+    if user is None:
         return page(form, problem=_REFUSED)
-    guess.was_right()
     if second_factor.is_on(user):
         return second_step.begin(user, is_kept=bool(form.keep.data))
     return finish(user, is_kept=bool(form.keep.data))

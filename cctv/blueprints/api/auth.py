@@ -11,7 +11,7 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from cctv.blueprints import _guesses, _origin, errors
+from cctv.blueprints import _guesses, _origin, _password, errors
 from cctv.blueprints.api import _people
 from cctv.blueprints.api._face import ApiBlueprint, open_to_all
 from cctv.blueprints.api._shapes import Answer, Body, count, one, said, secret, text
@@ -69,17 +69,13 @@ def login(body: dict[str, Any]) -> ResponseReturnValue:
     401 when name or password is not right: the same for every name. With the second factor on, 401 with
     `errors.otp` asks for the code: send all of it again with `otp`. 403 when the account is switched off.
     """
-    user = users.find_by_login(body["login"])
-    guess = _guesses.of_password(user, body["login"], is_browser=False)
+    user, guess = _password.check(body["login"], body["password"], is_browser=False)
     if guess.wait_seconds:
         return guess.slow_down(errors.answer(429, guess.sentence))
-    is_right = users.check_password(user, body["password"])
-    if user is None or not is_right:
-        refused_sign_ins.note(user, address=_origin.address(), typed=body["login"])
+    if user is None:
         raise NotSignedIn(_REFUSED)
     if second_factor.is_on(user) and (question := _second_step(user, body)):
         return question
-    guess.was_right()
     if not user.is_enabled:
         raise NotAllowed(_SWITCHED_OFF)
     device = body.get("device") or devices.describe(request.user_agent.string)
