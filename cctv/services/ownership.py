@@ -125,19 +125,7 @@ def claim(
     if not _may_claim(stream, row.Camera, node_id, is_alive, now):
         db.session.rollback()
         return None
-    changed: Any = db.session.execute(
-        update(Stream)
-        .where(Stream.id == stream_id, Stream.fence == stream.fence, Stream.renewed_ms == stream.renewed_ms)
-        .values(
-            owner_node_id=node_id,
-            owner_worker=worker,
-            fence=Stream.fence + 1,
-            renewed_ms=now,
-            reserved_until_ms=0,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    if not changed.rowcount:
+    if not _win(stream, now, owner_node_id=node_id, owner_worker=worker):
         db.session.rollback()
         return None
     if stream.owner_node_id is not None and stream.renewed_ms < now - LEASE_MS:
@@ -145,6 +133,17 @@ def claim(
     won = Claim(stream.id, stream.fence + 1, stream.run_ordinal, stream.run_key)
     db.session.commit()
     return won
+
+
+def _win(stream: Stream, now: int, **owner: object) -> bool:
+    """Whether the row was still as it was read: nobody else has won or renewed it meanwhile."""
+    changed: Any = db.session.execute(
+        update(Stream)
+        .where(Stream.id == stream.id, Stream.fence == stream.fence, Stream.renewed_ms == stream.renewed_ms)
+        .values(fence=Stream.fence + 1, renewed_ms=now, reserved_until_ms=0, **owner)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(changed.rowcount)
 
 
 def _may_claim(
