@@ -74,6 +74,9 @@ def save() -> ResponseReturnValue:
     # With FRONTEND_URL the field is not there.
     typed = form.site_address.data if "site_address" in request.form else settings.get("site_address")
     address = (typed or "").strip().rstrip("/")
+    if address != settings.get("site_address"):
+        # Links with a secret begin with it: whoever chooses it gets the new passwords of everybody above.
+        access.authorise(current_user, None, Action.SETTINGS_SECRET)
     sender = (form.mail_from.data or "").strip()
     if is_valid and address and not _is_site_address(address):
         form.site_address.errors = ["Type the address as browsers show it, like https://cctv.example.org."]
@@ -149,6 +152,7 @@ def _page() -> dict[str, Any]:
         "problem": "",
         "test_address": current_user.email,
         "may_save": access.may(current_user, Action.SETTINGS),
+        "may_address": access.may(current_user, Action.SETTINGS_SECRET),
         "may_list": access.may(current_user, Action.MAIL_SEND),
     }
 

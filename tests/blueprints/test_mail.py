@@ -73,6 +73,21 @@ def test_who_gets_what_is_saved_and_written_to_the_audit_log(app: Flask, signed_
     assert re.search(r'<input[^>]*checked[^>]*name="camera_developer"', page)
 
 
+def test_an_admin_cannot_send_the_links_of_a_super_admin_elsewhere(app: Flask, owner: User) -> None:
+    with app.app_context():
+        settings.save(site_address="https://cctv.example.org")
+    admin = sign_in(app, add_person(app, Role.ADMIN))
+    for elsewhere in ("https://evil.example", "http://cctv.example.org", ""):
+        typed = {"camera_admin": "y", "site_address": elsewhere}
+        assert admin.post("/settings/mail", data=typed, headers=HTML).status_code == 403
+    page = admin.get("/settings/mail").text
+    assert 'name="site_address"' not in page and "https://cctv.example.org" in page
+    assert admin.post("/settings/mail", data={"disk_admin": "y"}).status_code == 303
+    with app.app_context():
+        assert settings.get("site_address") == "https://cctv.example.org"
+        assert settings.get("notice_roles") == {"camera": [], "disk": ["admin"]}
+
+
 @pytest.mark.parametrize(
     "typed",
     [{"site_address": "cctv.example.org"}, {"site_address": "javascript:alert(1)"}, {"mail_from": "nobody"}],
