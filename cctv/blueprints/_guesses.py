@@ -55,11 +55,15 @@ class Guess:
 
 
 def of_password(user: User | None, typed_name: str, *, is_browser: bool = True) -> Guess:
-    """Count a try to sign in; an unknown name is counted as a known one is. An app brings no cookies."""
+    """Count a try to sign in; an unknown name is counted as a known one is. An app brings no cookies.
+
+    By what was typed: were address and user name of an account counted as one, then whoever has used up the
+    tries of the one would see by the other whether they belong together, and so whether they exist.
+    """
     if user is not None and is_browser and (browser := _known_browser(user)):
         own = Limit("browser", browser, _FREE)
         return Guess(own, None, tries.take(own))
-    own = Limit("account", str(user.id) if user else typed_name.strip().lower(), _FREE)
+    own = Limit("account", typed_name.strip().lower(), _FREE)
     address = Limit("address", client_address(), _FREE_OF_ADDRESS)
     return Guess(own, address, tries.take(address, own))
 

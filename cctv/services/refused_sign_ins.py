@@ -22,10 +22,10 @@ _log = logging.getLogger(__name__)
 def note(user: User | None, *, address: str, typed: str = "", how: str = "password") -> None:
     """Count a refused sign-in with the name of `user`, or with a name that nobody has. Never raises.
 
-    `how`: what was wrong: password, code, or confirm (the password again, inside). `typed`: the unknown name,
-    so that it is counted, and takes as long, as a known one does.
+    `how`: what was wrong: password, code, or confirm (the password again, inside). `typed`: the name, known
+    or not: counted alike, and as long.
     """
-    name = str(user.id) if user else f"?{typed.strip().lower()}"
+    name = f"?{typed.strip().lower()}" if typed else str(user.id if user else "")
     count, of_all = _count(f"{address} {how} {name}"), _count("all")
     is_step = _is_power_of_ten(count) and of_all <= _MOST_ALONE * count
     if not is_step and not (_is_power_of_ten(of_all) and of_all > _MOST_ALONE):
