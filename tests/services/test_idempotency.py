@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -33,6 +34,13 @@ def test_the_first_answer_is_given_again_for_a_day(person: User) -> None:
     with time_machine.travel(utcnow() + timedelta(hours=25), tick=True):
         idempotency.forget_old()
     assert db.session.scalars(db.select(IdempotencyKey)).all() == []
+
+
+def test_nobody_can_try_words_against_what_is_kept_of_a_request(person: User) -> None:
+    idempotency.claim(person, "k", REQUEST)
+    [row] = db.session.scalars(db.select(IdempotencyKey))
+    for algorithm in hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}:
+        assert row.request_hash != hashlib.new(algorithm, REQUEST).hexdigest()
 
 
 def test_one_that_is_at_work_is_not_done_a_second_time(person: User) -> None:
