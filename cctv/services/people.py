@@ -93,6 +93,8 @@ def add_person(
     if errors:
         raise Invalid(errors)
     ranks.demand_role(actor, role)
+    if new_cameras == "give":
+        ranks.demand_all_cameras(actor)
     password_hash = users.hash_password(password) if password is not None else ""
     ranks.begin(actor)
     with ranks.all_or_nothing():
@@ -136,6 +138,8 @@ def change_person(actor: Actor, person: User, changes: dict[str, Any], *, versio
             if is_last:
                 raise ranks.refuse_last()
             ranks.demand_role(actor, wanted["role"])
+        if wanted["new_cameras"] == "give" != person.new_cameras:
+            ranks.demand_all_cameras(actor)
         _refuse_taken(email, username, except_id=person.id)
         _apply(person, {**wanted, "name": name, "email": email, "username": username})
         if before != (after := _facts(person)):

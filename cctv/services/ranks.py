@@ -71,6 +71,20 @@ def demand_role(actor: Actor, role: str) -> None:
         raise NotAllowed("You may make Visitors only. Ask a Super Admin for another role.")
 
 
+def demand_all_cameras(actor: Actor) -> None:
+    """Let through who may watch and play back every camera, also those of tomorrow.
+
+    Raises:
+        NotAllowed: a token is limited to some cameras, or to other actions.
+    """
+    if isinstance(actor, CommandLine):
+        return
+    rights = access.Rights(actor)
+    for action in (Action.LIVE, Action.PLAYBACK):
+        if rights.extent(action) != Scope.ALL or rights.limited_to(action) is not None:
+            raise NotAllowed("You cannot give more than you have: this token is limited.")
+
+
 def begin(actor: Actor) -> None:
     """Start writing, with the actor's rights as they are now."""
     _lock(actor, None)

@@ -85,6 +85,22 @@ class TestWhoMayWhom:
         with pytest.raises(NotAllowed, match="more than you have"):
             people.set_grant(owner, visitor, access.Action.LIVE, True, group_id=group.id)
 
+    @pytest.mark.parametrize("is_of_some_cameras", [True, False])
+    def test_a_limited_token_gives_nobody_the_cameras_of_tomorrow(
+        self, context: Flask, is_of_some_cameras: bool
+    ) -> None:
+        owner, visitor = person(Role.SUPER_ADMIN), person(Role.VISITOR)
+        owner.token_actions = frozenset({"users", "live", *(["playback"] if is_of_some_cameras else [])})
+        owner.token_cameras = frozenset({add_camera().id}) if is_of_some_cameras else None
+        new = {"name": "X", "email": "x@example.org", "role": Role.VISITOR, "password": PASSWORD}
+        with pytest.raises(NotAllowed, match="more than you have"):
+            people.create_person(owner, **new, new_cameras="give")
+        with pytest.raises(NotAllowed, match="more than you have"):
+            people.change_person(owner, visitor, {"new_cameras": "give"})
+        assert people.create_person(owner, **new).new_cameras == "no"
+        people.change_person(COMMAND_LINE, visitor, {"new_cameras": "give"})
+        assert people.change_person(owner, visitor, {"name": "Vera"}).new_cameras == "give"
+
     def test_rights_are_read_again_before_a_change(self, context: Flask) -> None:
         admin, visitor = person(Role.ADMIN), person(Role.VISITOR)
         db.session.execute(db.update(User).where(User.id == admin.id).values(role="visitor"))
