@@ -87,13 +87,13 @@ class ImpatientWorker(gthread.ThreadWorker):
 
 worker_class = ImpatientWorker
 
-_TOKEN = re.compile(r"(/stream/)[^/\s?\"]+")
+_TOKEN = re.compile(r"(/(?:stream|invite)/)[^/\s?\"]+")
 _SECRET = re.compile(r"([?&](?:[a-z_]*(?:token|code|key|password|secret|signature)|sig|otp)=)[^&\s\"]*", re.I)
 _CREDENTIALS = re.compile(r"(\w+(?:://|%3A%2F%2F))[^/\s\"&]*(?:@|%40)", re.I)
 
 
 def masked(text):
-    """Stream tokens, secrets in a query and credentials in an address become ***."""
+    """Tokens of streams and invitations, secrets in a query and credentials in an address become ***."""
     return _CREDENTIALS.sub(r"\1***@", _SECRET.sub(r"\1***", _TOKEN.sub(r"\1***", text)))
 
 

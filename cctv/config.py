@@ -115,6 +115,8 @@ class Config:
             "pool_size": 10,
             "max_overflow": 50,
             "pool_timeout": 3,
+            # Values of rows, hashes among them, stay out of tracebacks: of logs and, for jobs, of Redis.
+            "hide_parameters": True,
         }
         if is_sqlite:
             # The lock is taken by BEGIN IMMEDIATE (extensions.py); 5 s of waiting, then a clear error.

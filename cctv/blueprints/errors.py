@@ -5,6 +5,8 @@ Never a stack trace, never a secret; needs no database, because the database may
 
 from __future__ import annotations
 
+import logging
+import re
 import secrets
 from http import HTTPStatus
 from typing import Any
@@ -24,6 +26,7 @@ from cctv.extensions import db, login_manager
 _API_PREFIXES = ("/v0/api/", "/api/docs/schema/")
 _BYTES_PREFIX = "/stream/"
 _REFRESH_SECONDS = 5
+_TOKEN = re.compile(r"(/(?:stream|invite)/)[^/\s?]+")  # whoever has such an address needs nothing else
 
 # status -> (headline, sentence when the error brings none of its own)
 _WORDS = {
@@ -48,6 +51,7 @@ _FORM_TOO_OLD = "This form is too old, or you signed in again meanwhile. Reload 
 
 def register_errors(app: Flask) -> None:
     """Answer every error of every face."""
+    app.logger.addFilter(_hide_tokens)
     app.register_error_handler(CctvError, _refusal)
     app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(HTTPException, _http_error)
@@ -82,6 +86,12 @@ def answer(
         response.headers["Retry-After"] = str(_REFRESH_SECONDS)
     response.headers["Cache-Control"] = "private, no-store"
     return response
+
+
+def _hide_tokens(record: logging.LogRecord) -> bool:
+    """For the lines about a request that failed, Flask's own among them: they name its address."""
+    record.msg, record.args = _TOKEN.sub(r"\1***", record.getMessage()), None
+    return True
 
 
 def _refusal(error: CctvError) -> Response:

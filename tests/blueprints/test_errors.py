@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from cctv.errors import Gone, LimitReached, NotAllowed, Unavailable
 from cctv.extensions import db
-from cctv.models import User
+from cctv.models import Setting, User
 from tests.api.apps import Phone
 
 HTML = {"Accept": "text/html"}
@@ -122,3 +122,27 @@ def test_the_pages_load_only_their_own_small_files(client: FlaskClient) -> None:
     body = client.get("/nothing", headers=HTML).text
     assert "<script" not in body
     assert "tabler" not in body
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("x"), OperationalError("SELECT", {}, Exception("x")), OverflowError()]
+)
+@pytest.mark.parametrize("path", ["/invite/{}", "/stream/{}/1/main/live.m3u8"])
+def test_no_log_keeps_the_token_of_an_address_that_failed(
+    app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture, error: Exception, path: str
+) -> None:
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    def fail() -> None:
+        raise error
+
+    app.before_request(fail)
+    assert client.get(path.format("canary-of-a-token")).status_code >= 422
+    assert path.format("***") in caplog.text
+    assert "canary" not in caplog.text
+
+
+def test_a_traceback_of_the_database_holds_no_value_of_a_row(context: Flask) -> None:
+    with pytest.raises(IntegrityError) as refused:
+        db.session.execute(insert(Setting), [{"key": "canary-value", "value": 1}] * 2)
+    assert "canary-value" not in str(refused.value)

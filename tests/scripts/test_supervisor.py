@@ -159,6 +159,7 @@ def test_an_exit_is_told_in_words() -> None:
     ("line", "hidden"),
     [
         ("GET /stream/abc.DEF-1/3/main/live.m3u8 HTTP/1.1", "GET /stream/***/3/main/live.m3u8 HTTP/1.1"),
+        ("POST /invite/abc-DEF_1 HTTP/1.1", "POST /invite/*** HTTP/1.1"),
         ("GET /setup/welcome?code=abc&x=1 HTTP/1.1", "GET /setup/welcome?code=***&x=1 HTTP/1.1"),
         ("http://h/a?access_token=abc&password=p", "http://h/a?access_token=***&password=***"),
         ("/add?url=rtsp://admin:pass@10.0.0.1/s", "/add?url=rtsp://***@10.0.0.1/s"),
