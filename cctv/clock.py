@@ -58,7 +58,7 @@ def parse_typed(text: str, *, near_ms: int, zone: ZoneInfo) -> int | None:
     A time of day is meant on the site-local day of `near_ms`; `-15m` counts from there.
     """
     typed = text.strip()
-    if typed.isdigit() and len(typed) >= 12:
+    if typed.isdecimal() and len(typed) >= 12:
         return int(typed)
     if back := _BACK.fullmatch(typed):
         sign, amount, unit = back.groups()

@@ -113,7 +113,7 @@ def _save_groups(camera: Camera) -> None:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
+    return int(text) if text and text.isdecimal() else None
 
 
 def _saved(camera: Camera, text: str, twin: Camera | None = None) -> Response:

@@ -78,7 +78,7 @@ def update(user_id: int) -> ResponseReturnValue:
     version = form.version.data or ""
     try:
         people.change_person(
-            current_user, person, form.changes(), version=int(version) if version.isdigit() else None
+            current_user, person, form.changes(), version=int(version) if version.isdecimal() else None
         )
     except Invalid as error:
         return _refused(form, person, error.errors)

@@ -74,7 +74,7 @@ def index() -> ResponseReturnValue:
 def show_status() -> ResponseReturnValue:
     """Chips and messages of the cameras on the page; 204 while nothing changed since version v."""
     access.authorise(current_user, None, Action.LIVE)
-    asked = {int(text) for text in request.args.get("ids", "").split(",")[: SIZES[-1]] if text.isdigit()}
+    asked = {int(text) for text in request.args.get("ids", "").split(",")[: SIZES[-1]] if text.isdecimal()}
     cameras = [camera for camera in access.visible_cameras(current_user) if camera.id in asked]
     statuses = status.of_cameras(cameras)
     version = _version(cameras, statuses)

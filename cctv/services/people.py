@@ -202,7 +202,10 @@ def _apply(person: User, wanted: dict[str, Any]) -> None:
         grants.keep_what_role_can_have(person)
     if has_new_address:
         person.email_verified_at = None
-        codes.forget(person)  # what went to the old address opens nothing any more
+    if has_new_role or has_new_address:
+        # What went to the old address opens nothing any more; nor does an invitation to another role, whose
+        # link is known to whoever made it.
+        codes.forget(person)
 
 
 def _refuse_self_and_last(actor: Actor, person: User, *, is_last: bool) -> None:

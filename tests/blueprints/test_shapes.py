@@ -13,7 +13,8 @@ from tests.blueprints.camera_rows import add_camera
 HTML = {"Accept": "text/html"}
 HUGE = ("9" * 30, str(2**31))
 NAMES = ("t", "from", "to", "near", "cam", "cams", "n", "p", "q", "z", "camera_id", "next", "page", "limit")
-ODD = (HUGE[0], "9" * 16, "-1", "²", "9999-12-31T23:59:59")
+NAMES += ("ids",)
+ODD = (HUGE[0], "9" * 16, "-1", "²" * 12, "9999-12-31T23:59:59")
 FIELDS = ("name", "url", "sub_url", "username", "password", "number", "version", "probe", "theme", "next")
 FIELDS += ("pre_roll_seconds", "max_seconds", "seconds", "minutes", "mode", "recording_mode", "typed_name")
 # 401, 415, 428: the API knows no cookies and takes JSON. 503: a part of the system is not there in this test.

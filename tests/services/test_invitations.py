@@ -51,6 +51,18 @@ class TestInvitations:
         with pytest.raises(NotFound):
             invitations.accept(newer.token, PASSWORD)
 
+    def test_who_made_a_link_for_a_visitor_does_not_hold_one_for_an_administrator(
+        self, context: Flask
+    ) -> None:
+        made = invitations.invite_person(
+            person(Role.ADMIN), name="Guard", email="guard@example.org", role="visitor", by_mail=False
+        )
+        people.change_person(person(Role.SUPER_ADMIN), made.person, {"role": "super_admin"})
+        with pytest.raises(NotFound):
+            invitations.accept(made.token, PASSWORD)
+        renewed = invitations.renew_invitation(COMMAND_LINE, made.person, by_mail=False)
+        assert invitations.accept(renewed.token, PASSWORD).role == Role.SUPER_ADMIN
+
     def test_whoever_has_a_password_is_not_invited_again(self, context: Flask) -> None:
         with pytest.raises(Conflict):
             invitations.renew_invitation(COMMAND_LINE, person(Role.VISITOR), by_mail=False)
