@@ -50,6 +50,7 @@ SENTENCES = {
     "camera.off": "turned {target} off",
     "camera.delete": "deleted the camera {target} and its footage",
     "recording.start": "started recording {target}",
+    "recording.extend": "made the recording of {target} longer",
     "recording.stop": "stopped recording {target}",
     "recording.delete": "deleted a recording of {target}",
     "recording.lock": "locked a recording of {target}",

@@ -104,7 +104,8 @@ def start(
     planned = None if max_seconds is None else at_ms + max_seconds * 1000
     running = find_running(camera.id, at_ms=at_ms)
     if running is not None:
-        _move_end(running, planned)
+        if _move_end(running, planned):
+            _tell("recording.extend", camera, user, running, until_ms=planned)
         db.session.commit()
         return running
     asked = camera.pre_roll_seconds if pre_roll_seconds is None else pre_roll_seconds
@@ -156,6 +157,7 @@ def extend(recording: Recording, seconds: int, *, at_ms: int | None = None) -> R
         raise Conflict("This recording has ended. Start a new one.")
     if recording.planned_end_ms is not None:
         recording.planned_end_ms += seconds * 1000
+        _tell("recording.extend", recording.camera, None, recording, until_ms=recording.planned_end_ms)
     db.session.commit()
     return recording
 
@@ -323,9 +325,12 @@ def _check_may_record(camera: Camera) -> None:
         raise Conflict(reason)
 
 
-def _move_end(recording: Recording, planned_ms: int | None) -> None:
-    if recording.planned_end_ms is not None and planned_ms is not None:
-        recording.planned_end_ms = max(recording.planned_end_ms, planned_ms)
+def _move_end(recording: Recording, planned_ms: int | None) -> bool:
+    """Whether the end is later now."""
+    if recording.planned_end_ms is None or planned_ms is None or planned_ms <= recording.planned_end_ms:
+        return False
+    recording.planned_end_ms = planned_ms
+    return True
 
 
 def _reach_back(camera_id: int, at_ms: int, asked_seconds: int, growing: list[Interval]) -> int:

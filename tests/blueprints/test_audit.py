@@ -91,7 +91,8 @@ def test_what_is_done_to_a_camera_is_told_without_its_password(app: Flask, signe
         assert answer.status_code == 303, answer.text
     entries = told(app)[start:]
     names = ["edit", "mode", "edit", "off", "on"]
-    expected = [f"camera.{name}" for name in names] + ["recording.start", "recording.stop", "camera.delete"]
+    expected = [f"camera.{name}" for name in names]
+    expected += [f"recording.{name}" for name in ("start", "extend", "stop")] + ["camera.delete"]
     assert [e.action for e in entries] == expected
     assert {e.camera_id for e in entries} == {camera_id}
     assert {e.user_name for e in entries} == {"Olive Owner"}

@@ -13,6 +13,7 @@ from cctv.extensions import db
 from cctv.models import Camera, ModeChange, Recording, RecordingKind, RecordingMode
 from cctv.services import recordings, segments, settings
 from tests.services.footage import MINUTE, T0, index_spans, make_camera
+from tests.services.persons import entries
 
 pytestmark = [pytest.mark.each_database, pytest.mark.usefixtures("context")]
 
@@ -79,8 +80,12 @@ def test_a_running_recording_can_be_extended_and_an_ended_one_not() -> None:
     camera, now = filmed(), T0 + 3 * MINUTE
     recording = recordings.start(camera, None, max_seconds=30, at_ms=now)
     assert recordings.extend(recording, 60, at_ms=now + 1_000).planned_end_ms == now + 90_000
+    recordings.start(camera, None, max_seconds=60, at_ms=now + 2_000)  # no longer than it is
+    recordings.start(camera, None, max_seconds=120, at_ms=now + 2_000)
+    until = [entry.details["until_ms"] for entry in entries("recording.extend")]
+    assert until == [now + 90_000, now + 122_000]
     with pytest.raises(Conflict):
-        recordings.extend(recording, 60, at_ms=now + 90_000)
+        recordings.extend(recording, 60, at_ms=now + 122_000)
 
 
 def test_a_camera_that_is_off_does_not_record() -> None:
