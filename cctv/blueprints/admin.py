@@ -95,6 +95,8 @@ def _knock() -> ResponseReturnValue:
             name=request.form.get("username", ""),
             password=request.form.get("password", ""),
             device=request.user_agent.string,
+            # A browser says so; no page can make it say anything else.
+            is_sent_by_a_page=request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"},
         )
     )
     return _decoy.page(is_wrong=request.method == "POST")

@@ -45,11 +45,12 @@ class Attempt:
     name: str = ""
     password: str = ""
     device: str = ""
+    is_sent_by_a_page: bool = False  # of somebody else, through the browser of whoever opened it
 
     @property
     def is_try(self) -> bool:
-        """Whether a password was tried."""
-        return self.method == "POST"
+        """Whether a password was tried, by whoever is at this address."""
+        return self.method == "POST" and not self.is_sent_by_a_page
 
 
 def kind_of(password: str) -> str:

@@ -190,6 +190,21 @@ class TestLog:
             actions = list(db.session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)))
         assert actions[-3:] == ["honeypot.block", "honeypot.unblock", "honeypot.ours"]
 
+    @pytest.mark.parametrize("site", ["cross-site", "same-site"])
+    def test_a_page_elsewhere_cannot_have_its_visitors_shut_out(
+        self, app: Flask, owner: User, site: str
+    ) -> None:
+        visitor = app.test_client()
+        for _ in range(10):
+            typed = {"username": "root", "password": CANARY}
+            visitor.post("/admin/", data=typed, environ_base=STRANGER, headers={"Sec-Fetch-Site": site})
+        [row] = trapped(app)
+        assert (row.hits, row.tries, row.blocked_until_ms) == (10, 0, None)
+        assert visitor.get("/login", environ_base=STRANGER).status_code == 200
+        for _ in range(10):
+            visitor.post("/admin/", environ_base=STRANGER, headers={"Sec-Fetch-Site": "same-origin"})
+        assert visitor.get("/login", environ_base=STRANGER).status_code == 429
+
     def test_our_own_address_is_not_blocked_by_hand(self, app: Flask, signed_in: FlaskClient) -> None:
         app.test_client().get("/admin/")
         answer = signed_in.post("/developer/honeypot/1/block", headers=HTML)
