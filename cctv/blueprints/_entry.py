@@ -43,8 +43,7 @@ def finish(user: User, *, is_kept: bool) -> Response:
         return _guesses.know_browser(signed_in, user)
     if last := _last_sign_in(user):
         flash({"text": last, "actions": []}, "info")  # type: ignore[arg-type]
-    wanted = "/setup/place" if setup.may_continue(user) else local_path(request.args.get("next"))
-    goal = accounts.start_page(user) if wanted == "/" else wanted
+    goal = "/setup/place" if setup.may_continue(user) else goal_of(user)
     return _guesses.know_browser(with_theme(_htmx.redirect(goal), user.theme), user)
 
 
@@ -69,6 +68,12 @@ def end_session() -> None:
         sessions.end(current_user.session_id)
         logout_user()
     session.clear()
+
+
+def goal_of(user: User) -> str:
+    """The page that was wanted, or the one that the person starts with."""
+    wanted = local_path(request.args.get("next"))
+    return accounts.start_page(user) if wanted == "/" else wanted
 
 
 def local_path(wanted: str | None) -> str:

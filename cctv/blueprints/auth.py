@@ -18,6 +18,7 @@ from cctv.blueprints._entry import (
     begin_session,
     end_session,
     finish,
+    goal_of,
     local_path,
     page,
     with_theme,
@@ -48,7 +49,7 @@ def show() -> ResponseReturnValue:
     if not users.has_owner():
         return _htmx.redirect("/setup")
     if current_user.is_authenticated and not _htmx.is_htmx():
-        return _htmx.redirect(local_path(request.args.get("next")))
+        return _htmx.redirect(goal_of(current_user))
     return page(SignInForm())
 
 

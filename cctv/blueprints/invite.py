@@ -13,7 +13,7 @@ from wtforms.validators import Length
 
 from cctv.blueprints import _forms, _htmx, auth
 from cctv.errors import Invalid
-from cctv.services import invitations, users
+from cctv.services import accounts, invitations, users
 
 blueprint = Blueprint("invite", __name__, url_prefix="/invite")
 
@@ -42,7 +42,7 @@ def accept(invitation: str) -> ResponseReturnValue:
         _forms.add_errors(form, error.errors)
         return _page(form, invitation)
     auth.begin_session(person)
-    return _htmx.toast(_htmx.redirect("/"), "ok", f"Welcome, {person.name}.")
+    return _htmx.toast(_htmx.redirect(accounts.start_page(person)), "ok", f"Welcome, {person.name}.")
 
 
 def _page(form: PasswordForm, invitation: str) -> Response:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, url_for
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from cctv.blueprints import _htmx, _live
 from cctv.blueprints._rights import rights
 from cctv.clock import now_ms
-from cctv.services import access, overview, status
+from cctv.services import access, accounts, overview, status
 from cctv.services.access import Action
 from cctv.services.overview import Watched
 
@@ -25,9 +25,12 @@ _MOST_STILLS = 16
 
 @blueprint.get("/")
 def index() -> ResponseReturnValue:
-    """The start page; who may not see it starts on the wall."""
-    if not access.may(current_user, Action.OVERVIEW):
-        return _htmx.redirect(url_for("wall.index"))
+    """The overview; who opens the site, or may not see this, is led to the page that they start with."""
+    start = accounts.start_page(current_user)
+    # Typed, a bookmark or the installed app: no page led here, so the person did not ask for the overview.
+    is_opening = request.headers.get("Sec-Fetch-Site") == "none"
+    if not access.may(current_user, Action.OVERVIEW) or (is_opening and start != request.path):
+        return _htmx.redirect(start)
     watched = _watched()
     return _htmx.render("overview/index.html", **(_needs(watched) | _strip(watched) | _cards(watched)))
 

@@ -16,6 +16,8 @@ from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import AuditEntry, Role, Session, SessionKind, User
 from cctv.services import second_factor, sessions, settings, users
+from tests.access.people import grant
+from tests.blueprints.camera_rows import add_camera, add_person
 from tests.blueprints.test_sign_in import HTML, HTMX, typed
 from tests.fixtures.application import OWNER_PASSWORD, sign_in
 from tests.services.test_recovery import NEW, mailed
@@ -106,6 +108,24 @@ def test_how_pages_behave_is_kept_and_told_to_them(
     with app.app_context():
         told = db.session.scalar(select(AuditEntry.details).where(AuditEntry.action == "user.change"))
         assert told and told["after"]["start_page"] == "/cameras"
+
+
+def test_opening_the_site_leads_to_the_chosen_page_and_the_overview_stays_open(
+    signed_in: FlaskClient, app: Flask
+) -> None:
+    opening, by_a_link = ({**HTML, "Sec-Fetch-Site": site} for site in ("none", "same-origin"))
+    assert signed_in.get("/", headers=opening).status_code == 200
+    chosen = {"theme": "light", "start_page": "/cameras"}
+    signed_in.post("/account/preferences", data=chosen, headers=HTML)
+    assert signed_in.get("/", headers=opening).location == "/cameras"
+    assert signed_in.get("/login", headers=HTML).location == "/cameras"
+    assert signed_in.get("/", headers=by_a_link).status_code == 200
+    person = add_person(app, Role.VISITOR)
+    grant(app, person, add_camera(app), ["live", "playback"])
+    visitor = sign_in(app, person)
+    assert visitor.get("/", headers=by_a_link).location == "/wall"
+    visitor.post("/account/preferences", data={**chosen, "start_page": "/playback"}, headers=HTML)
+    assert visitor.get("/", headers=by_a_link).location == "/playback"
 
 
 @pytest.mark.parametrize("wanted", [{"theme": "x"}, {"start_page": "/audit"}, {"start_page": "//evil"}])

@@ -63,7 +63,7 @@ def test_a_link_is_shown_once_with_its_picture_and_opens_the_account(
     short = client.post(path, data={"password": "short"}, headers=HTML)
     assert short.status_code == 422 and "7 more" in short.text
     answer = client.post(path, data={"password": PASSWORD}, headers=HTML)
-    assert (answer.status_code, answer.location) == (303, "/")
+    assert (answer.status_code, answer.location) == (303, "/wall")
     assert client.get("/wall", headers=HTML).status_code == 200  # signed in
     assert app.test_client().get(path, headers=HTML).status_code == 404  # used
 
