@@ -49,10 +49,6 @@ _WORDS = {
 _FORM_TOO_OLD = "This form is too old, or you signed in again meanwhile. Reload the page and send it again."
 
 
-# An address that opens something by itself stands in no log.
-_OPENING = re.compile(r"(/(?:stream|invite)/)[^/\s?]+")
-
-
 def register_errors(app: Flask) -> None:
     """Answer every error of every face."""
     app.logger.addFilter(_hide_tokens)
@@ -101,11 +97,6 @@ def _hide_tokens(record: logging.LogRecord) -> bool:
 def _refusal(error: CctvError) -> Response:
     db.session.rollback()
     return answer(error.status, error.message, fields=error.errors if isinstance(error, Invalid) else None)
-
-
-def _hide_tokens(record: logging.LogRecord) -> bool:
-    record.msg, record.args = _OPENING.sub(r"\1***", record.getMessage()), None
-    return True
 
 
 def _form_too_old(_error: CSRFError) -> ResponseReturnValue:
