@@ -152,7 +152,13 @@ def _looks_like_host(place: str) -> bool:
 
 
 def _decoded(text: str) -> str:
-    return unquote(text, errors="surrogateescape") if re.search(r"%[0-9A-Fa-f]{2}", text) else text
+    """A user name or password; one that is no text could be neither sealed nor sent."""
+    if not re.search(r"%[0-9A-Fa-f]{2}", text):
+        return text
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise AddressInvalid("The user name or password in this address is not spelled in UTF-8.") from None
 
 
 def _host_and_port(place: str, scheme: str) -> tuple[str, int]:

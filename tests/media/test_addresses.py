@@ -100,6 +100,8 @@ def test_it_understands_what_people_type(typed: str, expected: tuple) -> None:
         "javascript:alert(1)",
         "rtsp://a..b/",
         "mailto:x",
+        "rtsp://%ff:p@10.0.0.5/",
+        "rtsp://u:p%e9@10.0.0.5/",
     ],
 )
 def test_it_refuses_what_is_no_camera_address(typed: str) -> None:
