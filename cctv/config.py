@@ -140,6 +140,9 @@ class Config:
             "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,
             "MAX_FORM_PARTS": 200,
             "WTF_CSRF_TIME_LIMIT": None,
+            # Our pages send no Referer (headers.py), so over https every form would be refused. Tokens are
+            # bound to the session, whose __Host- cookie nobody else can plant.
+            "WTF_CSRF_SSL_STRICT": False,
             # Flask-Mail's names. Port 465 speaks TLS from the first byte, every other one after STARTTLS.
             "MAIL_SERVER": self.email_host,
             "MAIL_PORT": self.email_port,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -58,6 +60,17 @@ def test_the_cookie_is_bound_to_the_host_over_https(client: FlaskClient, owner: 
     assert "Path=/" in cookie
     assert "Domain" not in cookie
     assert "max-age" in answer.headers["Strict-Transport-Security"]
+
+
+def test_forms_work_over_https_without_a_referer_and_not_without_their_token(app: Flask, owner: User) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    browser = app.test_client()
+    over: dict[str, Any] = {"headers": HTML, "base_url": "https://localhost"}
+    found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', browser.get("/login", **over).text)
+    assert found
+    assert browser.post("/login", data=SIGN_IN, **over).status_code == 400
+    answer = browser.post("/login", data=SIGN_IN | {"csrf_token": found[1]}, **over)
+    assert (answer.status_code, answer.location) == (303, "/")
 
 
 def test_a_public_https_address_makes_the_cookie_secure_behind_a_proxy(config: Config, owner: User) -> None:
