@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import segno
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -19,7 +20,7 @@ from cctv.blueprints._entry import with_theme
 from cctv.blueprints.frame import THEMES
 from cctv.clock import now_ms, to_ms
 from cctv.errors import Invalid
-from cctv.services import accounts, addresses_of_people, second_factor, sessions, users
+from cctv.services import accounts, addresses_of_people, mail, second_factor, sessions, users
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 
@@ -124,6 +125,17 @@ def _places() -> dict[str, Any]:
     return {"places": sessions.list_of(current_user), "here": current_user.session_id}
 
 
+def _phone() -> dict[str, str]:
+    """Where a phone finds this system, in words and to scan. No secret: the person signs in there."""
+    address = mail.link("/") or request.host_url
+    # Four modules of rim (ISO 18004), dark on white in both themes, as cameras want it.
+    picture = segno.make(address, error="m", micro=False)
+    return {
+        "phone_address": address,
+        "phone_picture": picture.svg_data_uri(scale=5, border=4, light="#fff", dark="#000"),
+    }
+
+
 def _page(
     *, profile: ProfileForm | None = None, preferences: PreferencesForm | None = None, status: int = 200
 ) -> Response:
@@ -141,4 +153,5 @@ def _page(
         has_second=second_factor.is_on(person),
         codes_left=second_factor.recovery_codes_left(person),
         **_places(),
+        **_phone(),
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pyotp
 import pytest
+import segno
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
@@ -91,6 +92,22 @@ def test_the_name_is_changed(signed_in: FlaskClient, person: Callable[[], User])
     assert person().name == "Ola O."
     refused = signed_in.post("/account/profile", data={"name": " "}, headers=HTML)
     assert refused.status_code == 422 and "Enter a name" in refused.text
+
+
+def test_a_phone_is_led_here_by_a_picture_without_a_secret(app: Flask, signed_in: FlaskClient) -> None:
+    def shown() -> tuple[str, str]:
+        card = signed_in.get("/account", headers=HTML).text.split('id="phone"')[1].split("</section>")[0]
+        picture = re.search(r'src="(data:image/svg[^"]+)"', card)
+        assert picture
+        return card, html.unescape(picture[1])
+
+    assert "http://localhost/" in shown()[0]
+    with app.app_context():
+        settings.save(site_address="https://cams.example.org")
+        same = segno.make("https://cams.example.org/", error="m", micro=False)
+    card, picture = shown()
+    assert "https://cams.example.org/" in card
+    assert picture == same.svg_data_uri(scale=5, border=4, light="#fff", dark="#000")
 
 
 def test_how_pages_behave_is_kept_and_told_to_them(
