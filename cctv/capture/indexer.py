@@ -157,7 +157,8 @@ class Indexer(threading.Thread):
             stream_id = paths.parse_run_key(item.run_key).stream_id
             if self._settled_runs.get(stream_id) != item.run_key:
                 self._settled_runs[stream_id] = item.run_key
-                gaps.settle(item.camera_id, now_ms())
+                # Up to the end of the file also when the clock has just been set back.
+                gaps.settle(item.camera_id, max(now_ms(), item.measured.ended_ms if item.measured else 0))
 
 
 def _rows_of(run_keys: set[str]) -> set[tuple[str, int]]:

@@ -145,7 +145,7 @@ def test_the_pages_of_mail_pass_axe_and_fit(
             )
             wait_until(lambda: mailings.progress(batch).is_over, 30, "the mail to be sent")
     width, height = SCREENS[screen]
-    context = browser.new_context(viewport={"width": width, "height": height})
+    context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
     context.add_cookies(cookies)  # type: ignore[arg-type]
     page = context.new_page()
     for path in ("/settings/mail", "/mail", "/mail?state=cancelled", "/mail/new", "/mail/batches/1"):

