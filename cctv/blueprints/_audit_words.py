@@ -13,7 +13,7 @@ from cctv.models import AuditEntry
 
 # What one may look for: key -> (label, actions; one that ends with a dot means all that begin so).
 GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "watched": ("Who watched", ("live", "playback", "snapshot", "export")),
+    "watched": ("Who watched", ("live", "playback", "snapshot", "export", "test_picture")),
     "sign-in": ("Signing in", ("sign_in", "sign_in.", "sign_out", "session.", "password.", "second_factor.")),
     "refused": ("Refused sign-ins", ("sign_in.refused",)),
     "cameras": ("Cameras", ("camera.",)),
@@ -58,6 +58,7 @@ SENTENCES = {
     "live": "watched {target}",
     "playback": "played back {target}",
     "snapshot": "took a snapshot of {target}",
+    "test_picture": "saw what {target} shows in a check",
     "export": "exported {target}",
     "ptz": "moved {target}",
     "mail.send": "sent a mail to {target}",
@@ -104,6 +105,7 @@ _ICONS = {
     "live": "eye",
     "playback": "history",
     "snapshot": "camera",
+    "test_picture": "camera",
     "export": "download",
     "mail.": "mail",
     "settings.": "settings",

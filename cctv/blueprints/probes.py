@@ -15,7 +15,7 @@ from cctv.blueprints import _check, _htmx
 from cctv.blueprints.camera_forms import CameraEditor
 from cctv.errors import Invalid, NotFound
 from cctv.models import Camera, Probe
-from cctv.services import access, probes, usual_paths
+from cctv.services import access, audit, cameras, probes, usual_paths
 from cctv.services.access import Action
 
 blueprint = Blueprint("probes", __name__, url_prefix="/probes")
@@ -67,7 +67,8 @@ def try_paths(probe_id: int) -> ResponseReturnValue:
 @blueprint.get("/<int:probe_id>/picture.jpg")
 def picture(probe_id: int) -> ResponseReturnValue:
     """The first full picture of the camera."""
-    return _file(probes.picture_path(_probe(probe_id).id), "image/jpeg")
+    probe = _probe(probe_id)
+    return _file(probe, probes.picture_path(probe.id), "image/jpeg")
 
 
 @blueprint.get("/<int:probe_id>/clip.mp4")
@@ -76,7 +77,7 @@ def clip(probe_id: int) -> ResponseReturnValue:
     probe = _probe(probe_id)
     access.authorise(current_user, probe.camera_id, Action.LIVE)
     path = probes.picture_path(probe.id).with_suffix(".mp4")
-    return _file(path, "video/mp4")
+    return _file(probe, path, "video/mp4")
 
 
 def _camera(camera_id: int | None) -> Camera | None:
@@ -92,9 +93,12 @@ def _probe(probe_id: int) -> Probe:
     return probe
 
 
-def _file(path: Path, kind: str) -> Response:
+def _file(probe: Probe, path: Path, kind: str) -> Response:
+    """The file, which is noted in the audit log: whoever is allowed to check a camera sees what it shows."""
     if not path.exists():
         raise NotFound("There is no picture of this check.")
+    name = probe.url if probe.camera_id is None else cameras.get_camera(probe.camera_id).name
+    audit.note("test_picture", target=name, camera_id=probe.camera_id)
     response = send_file(path, mimetype=kind, conditional=True, max_age=60)
     response.headers["Cache-Control"] = "private, max-age=60"
     return response

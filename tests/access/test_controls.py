@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from cctv.clock import now_ms
 from cctv.extensions import db
-from cctv.models import Camera, Probe, Role, User
+from cctv.models import AuditEntry, Camera, Probe, Role, User
 from cctv.services import probes
 from tests.access.people import add_person, grant
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_camera
@@ -187,6 +188,9 @@ class TestADeveloper:
         assert "<video" not in client.get(f"/probes/{probe_id}", headers=HTMX).text
         assert client.get(f"/probes/{probe_id}/picture.jpg").status_code == 200
         assert client.get(f"/probes/{probe_id}/clip.mp4").status_code == 403
+        with app.app_context():
+            seen = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "test_picture")).one()
+            assert (seen.user_id, seen.camera_id, seen.target) == (developer.id, gate, "Front gate")
         grant(app, developer, gate, ["live"])
         assert "<video" in client.get(f"/probes/{probe_id}", headers=HTMX).text
         assert client.get(f"/probes/{probe_id}/clip.mp4").status_code == 200
