@@ -21,6 +21,8 @@ from tests.blueprints.test_sign_in import HTML, sentence, typed
 from tests.fixtures.application import OWNER_PASSWORD
 from tests.servers import RedisServer
 
+NAME = "owner@example.org"  # as `typed` has it
+
 
 def wrong(client: FlaskClient, name: str, **environment: str) -> TestResponse:
     """One guess from a browser that keeps no cookies."""
@@ -62,21 +64,21 @@ class TestGuessing:
 
     def test_the_right_password_waits_too_so_that_a_wait_tells_nothing(self, client: FlaskClient) -> None:
         for _ in range(5):
-            wrong(client, "owner")
+            wrong(client, NAME)
         assert client.post("/login", data=typed(), headers=HTML).status_code == 429
 
     def test_a_browser_that_signed_in_before_is_not_kept_out_by_strangers(self, client: FlaskClient) -> None:
         client.post("/login", data=typed(), headers=HTML)
         client.post("/logout", headers=HTML)
         for _ in range(6):
-            wrong(client, "owner")
+            wrong(client, NAME)
         assert client.post("/login", data=typed(), headers=HTML).status_code == 303
 
     def test_strangers_never_keep_a_person_out_for_longer_than_a_minute(
         self, client: FlaskClient, app: Flask
     ) -> None:
         for number in range(60):  # from everywhere, and they knock on during the wait
-            wrong(client, "owner", REMOTE_ADDR=f"203.0.113.{number}")
+            wrong(client, NAME, REMOTE_ADDR=f"203.0.113.{number}")
         unknown_browser = app.test_client().post("/login", data=typed(), headers=HTML)
         assert int(unknown_browser.headers["Retry-After"]) <= tries.LONGEST_WAIT_SECONDS
 
@@ -102,9 +104,9 @@ class TestGuessing:
 
     def test_signing_in_forgets_the_wrong_ones(self, client: FlaskClient) -> None:
         for _ in range(4):
-            wrong(client, "owner")
+            wrong(client, NAME)
         assert client.post("/login", data=typed(), headers=HTML).status_code == 303
-        assert [wrong(client, "owner").status_code for _ in range(5)] == [422] * 5
+        assert [wrong(client, NAME).status_code for _ in range(5)] == [422] * 5
 
     def test_an_office_that_signs_in_often_is_not_slowed(self, client: FlaskClient, app: Flask) -> None:
         for _ in range(35):
