@@ -68,7 +68,7 @@ class Volume:
         """A foreign file that takes all room but `leave_bytes`."""
         foreign = self.folder / "foreign.bin"
         size = max(0, shutil.disk_usage(self.folder).free - leave_bytes)
-        with foreign.open("wb") as file:
+        with foreign.open("wb", buffering=0) as file:  # a buffer would be refused again when it is closed
             block = b"\0" * 2**20
             try:
                 for _ in range(size // len(block)):

@@ -9,10 +9,11 @@ import pytest
 from flask import Flask
 
 from cctv.clock import now_ms
-from cctv.extensions import db
+from cctv.extensions import begin_writing, db
 from cctv.models import (
     Camera,
     Event,
+    MailState,
     ModeChange,
     Probe,
     Recording,
@@ -21,7 +22,7 @@ from cctv.models import (
     StreamState,
     TrappedAddress,
 )
-from cctv.services import groups, honeypot, mail_trials, mailings, probes, settings, users
+from cctv.services import groups, honeypot, mail, mail_trials, mailings, probes, settings, users
 from cctv.services.people import COMMAND_LINE
 from tests.access.asking import Asker
 from tests.access.people import add_everybody
@@ -59,6 +60,9 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
         sender = people["super_admin"]
         batch = mailings.send(sender, subject="Hello", body="A line.", addresses=["a@example.org"])
         trial = mail_trials.start(sender, "a@example.org")
+        begin_writing()
+        mail.end(trial, MailState.SENT)  # or the next one of this person would be too early
+        db.session.commit()
         honeypot.note(honeypot.Attempt("9.9.9.9", "GET", "/admin/"))
         row_id = db.session.scalars(db.select(TrappedAddress.id)).one()
         mail_ids = {"batch_id": batch.id, "message_id": batch.messages[0].id, "trial_id": trial.id}
