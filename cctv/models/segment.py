@@ -89,8 +89,8 @@ class Segment(FileTimes, db.Model):  # type: ignore[name-defined]
     __tablename__ = "segment"
     __table_args__ = (
         UniqueConstraint("run_id", "number"),
-        # Covers the timeline query, so that a camera-day is read without touching the rows.
-        Index("ix_segment_time", "stream_id", "started_ms", "ended_ms", "state"),
+        # Covers the timeline query and the sums of retention, so that neither touches the rows.
+        Index("ix_segment_time", "stream_id", "started_ms", "ended_ms", "state", "size_bytes"),
         Index("ix_segment_state", "state", "ended_ms"),
         # Only what the hash pass has still to do: else it would read through years of kept rows.
         Index(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cctv.clock import utcnow
@@ -35,12 +35,22 @@ class Transfer(db.Model):  # type: ignore[name-defined]
     __table_args__ = (
         Index("ix_transfer_due", "state", "priority", "next_at"),
         Index("ix_transfer_camera", "camera_id", "state"),
+        # What may make room first, the oldest first (services/eviction.py).
+        Index(
+            "ix_transfer_local",
+            "node_id",
+            "ended_ms",
+            sqlite_where=text("is_local AND state = 'verified'"),
+            postgresql_where=text("is_local AND state = 'verified'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     segment_id: Mapped[int] = mapped_column(ForeignKey("segment.id", ondelete="CASCADE"), unique=True)
     camera_id: Mapped[int] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"))
     node_id: Mapped[int] = mapped_column(ForeignKey("node.id"))  # whose disk holds the file
+    ended_ms: Mapped[int] = mapped_column(BigInteger)  # as the segment's
+    is_local: Mapped[bool] = mapped_column(Boolean, default=True)  # False once the local file went
     bucket: Mapped[str] = mapped_column(String(222))
     object_name: Mapped[str] = mapped_column(
         String(300), unique=True

@@ -136,6 +136,8 @@ def upgrade():
     sa.Column('segment_id', sa.Integer(), nullable=False),
     sa.Column('camera_id', sa.Integer(), nullable=False),
     sa.Column('node_id', sa.Integer(), nullable=False),
+    sa.Column('ended_ms', sa.BigInteger(), nullable=False),
+    sa.Column('is_local', sa.Boolean(), nullable=False),
     sa.Column('bucket', sa.String(length=222), nullable=False),
     sa.Column('object_name', sa.String(length=300), nullable=False),
     sa.Column('size_bytes', sa.BigInteger(), nullable=False),
@@ -164,6 +166,11 @@ def upgrade():
     with op.batch_alter_table('transfer', schema=None) as batch_op:
         batch_op.create_index('ix_transfer_camera', ['camera_id', 'state'], unique=False)
         batch_op.create_index('ix_transfer_due', ['state', 'priority', 'next_at'], unique=False)
+        batch_op.create_index(
+            'ix_transfer_local', ['node_id', 'ended_ms'], unique=False,
+            sqlite_where=sa.text("is_local AND state = 'verified'"),
+            postgresql_where=sa.text("is_local AND state = 'verified'"),
+        )
 
     with op.batch_alter_table('camera', schema=None) as batch_op:
         batch_op.add_column(sa.Column('post_roll_seconds', sa.Integer(), nullable=False, server_default='10'))
@@ -177,10 +184,15 @@ def upgrade():
         batch_op.add_column(sa.Column('chain_number', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('chain_hash', sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column('checked_ms', sa.BigInteger(), nullable=True))
+    # With the size, so that how much is kept is summed without reading the rows.
+    op.drop_index('ix_segment_time', 'segment')
+    op.create_index('ix_segment_time', 'segment', ['stream_id', 'started_ms', 'ended_ms', 'state', 'size_bytes'])
 
 
 
 def downgrade():
+    op.drop_index('ix_segment_time', 'segment')
+    op.create_index('ix_segment_time', 'segment', ['stream_id', 'started_ms', 'ended_ms', 'state'])
     with op.batch_alter_table('segment', schema=None) as batch_op:
         batch_op.drop_column('checked_ms')
         batch_op.drop_column('chain_hash')
@@ -195,6 +207,7 @@ def downgrade():
         batch_op.drop_column('post_roll_seconds')
 
     with op.batch_alter_table('transfer', schema=None) as batch_op:
+        batch_op.drop_index('ix_transfer_local')
         batch_op.drop_index('ix_transfer_due')
         batch_op.drop_index('ix_transfer_camera')
 
