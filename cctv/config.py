@@ -47,6 +47,7 @@ class Config:
     gcs_project_id: str = ""
     gcs_bucket_name: str = ""
     gcs_credentials_path: str = ""
+    gcs_endpoint: str = ""  # of an emulator; empty: Google's own
     frontend_url: str = ""
     tailscale_network: str = "100.64.0.0/10"
     camera_network: str = "192.168.1.0/24"
@@ -92,6 +93,7 @@ class Config:
             gcs_project_id=text("GCP_STORAGE_PROJECT_ID"),
             gcs_bucket_name=text("GCP_STORAGE_BUCKET_NAME"),
             gcs_credentials_path=text("GCP_STORAGE_CREDENTIALS_PATH"),
+            gcs_endpoint=text("STORAGE_EMULATOR_HOST").rstrip("/"),
             frontend_url=text("FRONTEND_URL").rstrip("/"),
             tailscale_network=text("TAILSCALE_NETWORK", "100.64.0.0/10"),
             camera_network=text("CAMERA_NETWORK", "192.168.1.0/24"),

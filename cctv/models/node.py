@@ -28,3 +28,9 @@ class Node(db.Model):  # type: ignore[name-defined]
     free_bytes: Mapped[int | None] = mapped_column(BigInteger)
     total_bytes: Mapped[int | None] = mapped_column(BigInteger)
     write_lag_ms: Mapped[int | None] = mapped_column(Integer)  # last timed write and fsync
+    # How its transfers to the bucket get on: ok | away (tried again by itself) | refused (needs a person)
+    cloud_state: Mapped[str] = mapped_column(String(8), default="ok")
+    cloud_detail: Mapped[str] = mapped_column(String(300), default="")  # in words
+    cloud_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # null: all is well
+    cloud_next_ms: Mapped[int | None] = mapped_column(BigInteger)  # nothing is asked of the bucket before
+    cloud_tries: Mapped[int] = mapped_column(Integer, default=0)  # in a row without an answer

@@ -46,7 +46,8 @@ class Transfer(db.Model):  # type: ignore[name-defined]
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    segment_id: Mapped[int] = mapped_column(ForeignKey("segment.id", ondelete="CASCADE"), unique=True)
+    # Null: the footage is deleted, and the object is to go as well (or was left in the bucket on purpose).
+    segment_id: Mapped[int | None] = mapped_column(ForeignKey("segment.id", ondelete="SET NULL"), unique=True)
     camera_id: Mapped[int] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"))
     node_id: Mapped[int] = mapped_column(ForeignKey("node.id"))  # whose disk holds the file
     ended_ms: Mapped[int] = mapped_column(BigInteger)  # as the segment's
@@ -68,9 +69,11 @@ class Transfer(db.Model):  # type: ignore[name-defined]
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=utcnow)
     worker: Mapped[str | None] = mapped_column(String(40))
     cause: Mapped[str] = mapped_column(String(300), default="")  # of the last failure, in words
-    reason: Mapped[str] = mapped_column(String(16), default="rule")  # rule | request | lock
+    reason: Mapped[str] = mapped_column(
+        String(16), default="rule"
+    )  # rule | request | left (see transfer_rows)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    segment: Mapped[Segment] = relationship()
+    segment: Mapped[Segment | None] = relationship()

@@ -133,7 +133,7 @@ def upgrade():
 
     op.create_table('transfer',
     sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('segment_id', sa.Integer(), nullable=False),
+    sa.Column('segment_id', sa.Integer(), nullable=True),
     sa.Column('camera_id', sa.Integer(), nullable=False),
     sa.Column('node_id', sa.Integer(), nullable=False),
     sa.Column('ended_ms', sa.BigInteger(), nullable=False),
@@ -157,7 +157,7 @@ def upgrade():
     sa.Column('verified_at', cctv.models.columns.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['camera_id'], ['camera.id'], name=op.f('fk_transfer_camera_id_camera'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_transfer_node_id_node')),
-    sa.ForeignKeyConstraint(['segment_id'], ['segment.id'], name=op.f('fk_transfer_segment_id_segment'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['segment_id'], ['segment.id'], name=op.f('fk_transfer_segment_id_segment'), ondelete='SET NULL'),
     sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_transfer_user_id_user'), ondelete='SET NULL'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_transfer')),
     sa.UniqueConstraint('object_name', name=op.f('uq_transfer_object_name')),
@@ -180,6 +180,13 @@ def upgrade():
         batch_op.add_column(sa.Column('keep_days', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('keep_bytes', sa.BigInteger(), nullable=True))
 
+    with op.batch_alter_table('node', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('cloud_state', sa.String(length=8), nullable=False, server_default='ok'))
+        batch_op.add_column(sa.Column('cloud_detail', sa.String(length=300), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('cloud_since_ms', sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column('cloud_next_ms', sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column('cloud_tries', sa.Integer(), nullable=False, server_default='0'))
+
     with op.batch_alter_table('segment', schema=None) as batch_op:
         batch_op.add_column(sa.Column('chain_number', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('chain_hash', sa.String(length=64), nullable=True))
@@ -197,6 +204,13 @@ def downgrade():
         batch_op.drop_column('checked_ms')
         batch_op.drop_column('chain_hash')
         batch_op.drop_column('chain_number')
+
+    with op.batch_alter_table('node', schema=None) as batch_op:
+        batch_op.drop_column('cloud_tries')
+        batch_op.drop_column('cloud_next_ms')
+        batch_op.drop_column('cloud_since_ms')
+        batch_op.drop_column('cloud_detail')
+        batch_op.drop_column('cloud_state')
 
     with op.batch_alter_table('camera', schema=None) as batch_op:
         batch_op.drop_column('keep_bytes')
