@@ -4,6 +4,7 @@ import contextlib
 import re
 import socket
 import time
+from functools import lru_cache
 from pathlib import Path
 
 from gunicorn.glogging import Logger
@@ -92,6 +93,7 @@ _SECRET = re.compile(r"([?&](?:[a-z_]*(?:token|code|key|password|secret|signatur
 _CREDENTIALS = re.compile(r"(\w+(?:://|%3A%2F%2F))[^/\s\"&]*(?:@|%40)", re.I)
 
 
+@lru_cache(512)
 def masked(text):
     """Tokens of streams and invitations, secrets in a query and credentials in an address become ***."""
     return _CREDENTIALS.sub(r"\1***@", _SECRET.sub(r"\1***", _TOKEN.sub(r"\1***", text)))

@@ -7,9 +7,20 @@ from __future__ import annotations
 
 import logging
 import secrets
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Select,
+    bindparam,
+    delete,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from cctv.clock import now_ms
@@ -70,12 +81,7 @@ def begin(
 def find_user(session_id: str) -> User | None:
     """The enabled account of a session that has not ended, in one indexed read; it knows its `session_id`."""
     now = now_ms()
-    query = (
-        select(User, Session.seen_ms, Session.sudo_until_ms, Session.ends_ms, Session.is_kept)
-        .join(Session, Session.user_id == User.id)
-        .where(Session.id == session_id, *_is_alive(now), User.is_enabled)
-    )
-    row = db.session.execute(query).one_or_none()
+    row = db.session.execute(_holder(), {"id": session_id, "now": now}).one_or_none()
     if row is None:
         return None
     user: User = row.User
@@ -201,7 +207,18 @@ def _ends_ms(user: User, seen_ms: int) -> int:
     return min(ends_ms, seen_ms + idle_ms)
 
 
-def _is_alive(now: int) -> tuple[ColumnElement[bool], ...]:
+@cache
+def _holder() -> Select[Any]:
+    """Built once: it is asked for at every request."""
+    now = bindparam("now", type_=BigInteger)
+    return (
+        select(User, Session.seen_ms, Session.sudo_until_ms, Session.ends_ms, Session.is_kept)
+        .join(Session, Session.user_id == User.id)
+        .where(Session.id == bindparam("id"), *_is_alive(now), User.is_enabled)
+    )
+
+
+def _is_alive(now: int | BindParameter[int]) -> tuple[ColumnElement[bool], ...]:
     """What makes a session count, beside its enabled account; needs the join with User."""
     return (
         Session.ended_ms.is_(None),

@@ -24,6 +24,7 @@ from cctv.blueprints.api._face import Api
 from cctv.blueprints.api._limits import register_limits
 from cctv.blueprints.api._origins import register_origins
 from cctv.blueprints.api._shared import register_shared
+from cctv.blueprints.api._turns import register_turns
 
 VERSION = "0.1.0"
 _ABOUT = """\
@@ -78,6 +79,7 @@ _SCHEMES = {
 def register_api(app: Flask) -> None:
     """Make the operations known; after the errors, before whatever asks who the person is."""
     app.config.from_mapping(_SETTINGS)
+    register_turns(app)
     app.before_request(_bearer.identify)
     register_origins(app)
     register_limits(app)

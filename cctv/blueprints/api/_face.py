@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import flask_smorest
 from flask import g, request
-from flask_login import current_user
 from flask_smorest.utils import deepupdate, prepare_response
 
+from cctv.blueprints.api._bearer import asker
 from cctv.blueprints.api._parsing import Parser
 from cctv.blueprints.api._shapes import Problem
 from cctv.extensions import csrf
@@ -111,7 +111,7 @@ def needs(action: Action) -> Callable[[View], View]:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             camera_id = (request.view_args or {}).get("camera_id")
-            g.api_camera = access.authorise(current_user, camera_id, action)
+            g.api_camera = access.authorise(asker(), camera_id, action)
             return view(*args, **kwargs)
 
         guarded._apidoc = deepupdate(  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from flask import Response
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from cctv.blueprints.api import _versions
+from cctv.blueprints.api import _bearer, _versions
 from cctv.blueprints.api._camera_shapes import (
     CameraAnswer,
     CameraChange,
@@ -25,6 +25,7 @@ from cctv.blueprints.api._face import ApiBlueprint, camera, needs
 from cctv.blueprints.api._once import once, repeatable
 from cctv.blueprints.api._shapes import paged
 from cctv.blueprints.api._shared import shared
+from cctv.blueprints.api._turns import in_turn
 from cctv.blueprints.api._versions import versioned
 from cctv.errors import Conflict
 from cctv.models import Camera
@@ -36,24 +37,27 @@ blueprint = ApiBlueprint(
     "api-cameras", __name__, url_prefix="/v0/api/cctv/cameras", description="Cameras and their state."
 )
 
+_PAGE = CameraPage()
 _TECHNICS = {"url", "username", "password", "sub_url"}
 
 
 @blueprint.route("/")
-@blueprint.arguments(CameraQuery, location="query")
+@blueprint.arguments(CameraQuery(), location="query")
 @blueprint.response(200, CameraPage)
 @blueprint.alt_response(403, "FORBIDDEN")
+@in_turn
 def index(query: dict[str, Any]) -> ResponseReturnValue:
     """The cameras that you may know of, with their state and what you may do to each."""
-    can = camera_list.abilities(current_user)
+    user = _bearer.asker()
+    can = camera_list.abilities(user)
 
     def make() -> dict[str, Any]:
-        page = camera_list.find_cameras(current_user, **query)
+        page = camera_list.find_cameras(user, **query)
         statuses = status.of_cameras(page.items)
         return paged(page, [as_dict(one, statuses[one.id], can) for one in page.items])
 
-    key = camera_list.horizon(current_user), repr(can), repr(query)
-    return shared(key, make, CameraPage())
+    key = camera_list.horizon(user), repr(can), repr(query)
+    return shared(key, make, _PAGE)
 
 
 @blueprint.route("/<int:camera_id>/")

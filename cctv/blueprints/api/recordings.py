@@ -11,7 +11,7 @@ from flask import Response
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from cctv.blueprints.api import _addresses
+from cctv.blueprints.api import _addresses, _bearer
 from cctv.blueprints.api._face import ApiBlueprint, needs
 from cctv.blueprints.api._recording_shapes import (
     LockBody,
@@ -23,6 +23,7 @@ from cctv.blueprints.api._recording_shapes import (
 )
 from cctv.blueprints.api._shapes import paged
 from cctv.blueprints.api._shared import shared
+from cctv.blueprints.api._turns import in_turn
 from cctv.clock import now_ms
 from cctv.services import evidence, recording_list
 from cctv.services.access import Action
@@ -35,19 +36,24 @@ blueprint = ApiBlueprint(
 )
 
 
+_PAGE = RecordingPage()
+
+
 @blueprint.route("/")
 @needs(Action.PLAYBACK)
-@blueprint.arguments(RecordingQuery, location="query")
+@blueprint.arguments(RecordingQuery(), location="query")
 @blueprint.response(200, RecordingPage)
+@in_turn
 def index(query: dict[str, Any]) -> ResponseReturnValue:
     """The recordings of the cameras that you may play back, the newest first."""
+    user = _bearer.asker()
 
     def make() -> dict[str, Any]:
-        page = recording_list.find_recordings(current_user, **query)
+        page = recording_list.find_recordings(user, **query)
         return paged(page, [recording_dict(one) for one in page.items])
 
-    key = recording_list.horizon(current_user, query.get("camera_id")), repr(query)
-    return shared(key, make, RecordingPage())
+    key = recording_list.horizon(user, query.get("camera_id")), repr(query)
+    return shared(key, make, _PAGE)
 
 
 @blueprint.route("/<int:recording_id>/")
