@@ -86,6 +86,14 @@ def queue(name: str, connection: Redis | None = None) -> Queue:
     return Queue(name, connection=connection or redis_connection(), serializer=JSONSerializer)
 
 
+def has_waiting(name: str) -> bool:
+    """Whether a job waits in a queue; False while Redis is away."""
+    try:
+        return int(queue(name).count) > 0
+    except (RedisError, OSError):
+        return False
+
+
 def known(connection: Redis | None = None) -> list[Queue]:
     """Every queue that has ever had a job."""
     return Queue.all(connection=connection or redis_connection(), serializer=JSONSerializer)

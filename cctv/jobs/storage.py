@@ -5,7 +5,8 @@ Ids in, one service call, safe to run twice.
 
 from __future__ import annotations
 
-from cctv.services import hashing, nodes
+from cctv import queue
+from cctv.services import hashing, nodes, scrub
 from cctv.services import reconcile as reconciling
 
 
@@ -17,3 +18,9 @@ def reconcile(node_id: int) -> None:
 def hash_segments(node_id: int) -> None:
     """Fill in the hashes of files that were closed lately."""
     hashing.hash_some(node_id, seconds=60)
+
+
+def scrub_segments(node_id: int) -> None:
+    """Read some of the stored files again, behind everything else that the disk has to do."""
+    scrub.give_way()
+    scrub.scrub_some(node_id, may_go_on=lambda: not queue.has_waiting(queue.media(nodes.key())))

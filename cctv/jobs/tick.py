@@ -9,6 +9,7 @@ from cctv import queue
 from cctv.services import (
     audit_check,
     captures,
+    chain_heads,
     codes,
     forgetting,
     gaps,
@@ -18,6 +19,7 @@ from cctv.services import (
     notices,
     probes,
     recordings,
+    scrub,
     sessions,
 )
 
@@ -37,6 +39,7 @@ def hourly() -> None:
     sessions.forget_old()
     idempotency.forget_old()
     audit_check.verify_hourly()
+    chain_heads.sign_due()
     for node in nodes.list_nodes():
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.reconcile", node.id, timeout_seconds=1800)
 
@@ -46,9 +49,11 @@ def daily() -> None:
     forgetting.forget_history()
     mail.forget_old()
     notices.forget_old()
+    scrub.check_chains()
 
 
 def hashes() -> None:
-    """Every few minutes: each node hashes what it stored lately, behind everything else that it has to do."""
+    """Every few minutes: each node hashes what it stored lately and reads some of the old again."""
     for node in nodes.list_nodes():
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.hash_segments", node.id)
+        queue.enqueue(queue.media(node.key), "cctv.jobs.storage.scrub_segments", node.id)

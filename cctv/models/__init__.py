@@ -6,7 +6,7 @@ from cctv.models.audit import AuditEntry
 from cctv.models.camera import Camera, ModeChange, RecordingMode
 from cctv.models.code import CodePurpose, OneTimeCode, RecoveryCode
 from cctv.models.event import Event
-from cctv.models.evidence import ChainHead, ChainRemoval
+from cctv.models.evidence import ChainHead, ChainRemoval, RemovalReason
 from cctv.models.export import Export, ExportState
 from cctv.models.grant import CameraGrant, CameraGroup, GroupGrant
 from cctv.models.mail import MailBatch, MailMessage, MailState
@@ -52,6 +52,7 @@ __all__ = [
     "RecordingKind",
     "RecordingMode",
     "RecoveryCode",
+    "RemovalReason",
     "Role",
     "Run",
     "Schedule",

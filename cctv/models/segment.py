@@ -99,6 +99,21 @@ class Segment(FileTimes, db.Model):  # type: ignore[name-defined]
             sqlite_where=text("sha256 IS NULL"),
             postgresql_where=text("sha256 IS NULL"),
         ),
+        # Files hashed before there was a chain: filled and emptied once, after an upgrade.
+        Index(
+            "ix_segment_unlinked",
+            "id",
+            sqlite_where=text("chain_number IS NULL AND sha256 IS NOT NULL"),
+            postgresql_where=text("chain_number IS NULL AND sha256 IS NOT NULL"),
+        ),
+        # Few, and marked on every timeline.
+        Index(
+            "ix_segment_damaged",
+            "stream_id",
+            "started_ms",
+            sqlite_where=text("is_damaged"),
+            postgresql_where=text("is_damaged"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -114,7 +129,8 @@ class Segment(FileTimes, db.Model):  # type: ignore[name-defined]
     size_bytes: Mapped[int] = mapped_column(BigInteger)  # up to the last complete fragment
     gops: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)  # see pack_gops
     state: Mapped[str] = mapped_column(String(8), default=SegmentState.RING)
-    is_damaged: Mapped[bool] = mapped_column(Boolean, default=False)  # bytes kept although some do not parse
+    is_damaged: Mapped[bool] = mapped_column(Boolean, default=False)  # kept and shown, and marked: see damage
+    damage: Mapped[str] = mapped_column(String(12), default="")  # which: a code of services/damage.py
     is_locked: Mapped[bool] = mapped_column(Boolean, default=False)
     sha256: Mapped[str | None] = mapped_column(String(64))  # filled by a low-priority pass
     chain_number: Mapped[int | None] = mapped_column(Integer)  # of its link in the camera's chain, from 1
@@ -122,6 +138,7 @@ class Segment(FileTimes, db.Model):  # type: ignore[name-defined]
     checked_ms: Mapped[int | None] = mapped_column(
         BigInteger
     )  # when its bytes were last compared with sha256
+    removal: Mapped[str | None] = mapped_column(String(8))  # why it is `expiring`: models/evidence.py
 
     run: Mapped[Run] = relationship(lazy="joined", innerjoin=True)
 

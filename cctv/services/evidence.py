@@ -12,8 +12,17 @@ from cctv.clock import now_ms
 from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import begin_writing, db
 from cctv.intervals import Interval, overlaps
-from cctv.models import Recording, RecordingKind, Segment, SegmentState, Stream, StreamKind, User
-from cctv.services import audit, gaps
+from cctv.models import (
+    Recording,
+    RecordingKind,
+    RemovalReason,
+    Segment,
+    SegmentState,
+    Stream,
+    StreamKind,
+    User,
+)
+from cctv.services import audit, chain, gaps
 from cctv.services.finding import LONGEST_FILE_MS
 from cctv.services.wanted import FOREVER_MS, lock_cameras, wanted
 
@@ -164,7 +173,7 @@ def _mark(camera_id: int, start_ms: int, end_ms: int, kept: list[Interval]) -> l
         db.session.execute(
             update(Segment)
             .where(Segment.id.in_([row.id for row in found[at : at + 500]]))
-            .values(state=SegmentState.EXPIRING)
+            .values(**chain.expiring(RemovalReason.DELETED))
             .execution_options(synchronize_session=False)
         )
     return [(row.started_ms, row.ended_ms) for row in found]

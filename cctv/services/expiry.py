@@ -17,6 +17,7 @@ from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
 from cctv.intervals import overlaps
 from cctv.models import Camera, Run, Segment, SegmentState, Stream, StreamKind
+from cctv.services import chain
 from cctv.services.wanted import lock_cameras, wanted_by_camera
 from cctv.storage import disk, paths
 
@@ -70,13 +71,15 @@ def finish_expiring(node_id: int) -> int:
 def remove_expiring(segment_ids: Iterable[int]) -> int:
     """Unlink the files of marked rows, wait for the disk, then delete the rows; how many.
 
-    A file that cannot be unlinked keeps its row, and `finish_expiring` tries again.
+    A file that cannot be unlinked keeps its row, and `finish_expiring` tries again. Of files that have a link
+    in the chain it stays known that, why and when they went: mark them with `chain.expiring(reason)`.
     """
     ids = list(segment_ids)
     count = 0
     for at in range(0, len(ids), _BATCH):
         gone = _unlink(ids[at : at + _BATCH])
         begin_writing()
+        chain.record_removals(gone)
         db.session.execute(
             delete(Segment)
             .where(Segment.id.in_(gone), Segment.state == SegmentState.EXPIRING)

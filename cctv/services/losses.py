@@ -15,8 +15,8 @@ from cctv import config
 from cctv.clock import from_ms, now_ms
 from cctv.extensions import begin_writing, db
 from cctv.intervals import total_ms
-from cctv.models import Camera, Event, Run, Segment, SegmentState, Stream, StreamKind
-from cctv.services import gaps, segments
+from cctv.models import Camera, Event, RemovalReason, Run, Segment, SegmentState, Stream, StreamKind
+from cctv.services import chain, gaps, segments
 from cctv.services.wanted import lock_cameras
 from cctv.storage import paths
 from cctv.storage.measure import ClosedFile, measure
@@ -116,6 +116,7 @@ def _prune_camera(camera_id: int, lost: list[Lost]) -> int:
     """Milliseconds of footage that are gone."""
     begin_writing()
     lock_cameras([camera_id])
+    chain.record_removals([entry.segment_id for entry in lost], reason=RemovalReason.LOST)
     db.session.execute(
         delete(Segment)
         .where(Segment.id.in_([entry.segment_id for entry in lost]))

@@ -16,8 +16,18 @@ from cctv import config
 from cctv.clock import from_ms, now_ms
 from cctv.extensions import begin_writing, db
 from cctv.intervals import Interval, overlaps
-from cctv.models import Camera, Event, Recording, Run, Segment, SegmentState, Stream, StreamKind
-from cctv.services import expiry, gaps, settings
+from cctv.models import (
+    Camera,
+    Event,
+    Recording,
+    RemovalReason,
+    Run,
+    Segment,
+    SegmentState,
+    Stream,
+    StreamKind,
+)
+from cctv.services import chain, expiry, gaps, settings
 from cctv.services.wanted import lock_cameras
 from cctv.storage import disk, paths
 from cctv.storage.disk import Usage
@@ -121,7 +131,7 @@ def remove_deleted_cameras(node_id: int) -> int:
                 begin_writing()
                 lock_cameras({candidate.camera_id for candidate in page})
                 found = _unlocked(page)  # asked again: somebody may have locked it meanwhile
-                _mark(found)
+                _mark(found, RemovalReason.CAMERA)
                 db.session.commit()
                 return expiry.remove_expiring(candidate.id for candidate in found)
             after = page[-1].id
@@ -242,7 +252,7 @@ def _expire_early(chosen: list[_Candidate], *, is_footage: bool) -> int:
     begin_writing()
     lock_cameras(candidate.camera_id for candidate in chosen)
     chosen = _unlocked(chosen)  # asked again: somebody may have locked it meanwhile
-    _mark(chosen)
+    _mark(chosen, RemovalReason.EARLY)
     if is_footage:
         for camera_id in sorted({candidate.camera_id for candidate in chosen}):
             spans = [
@@ -255,11 +265,11 @@ def _expire_early(chosen: list[_Candidate], *, is_footage: bool) -> int:
     return expiry.remove_expiring(candidate.id for candidate in chosen)
 
 
-def _mark(chosen: list[_Candidate]) -> None:
+def _mark(chosen: list[_Candidate], reason: RemovalReason) -> None:
     db.session.execute(
         update(Segment)
         .where(Segment.id.in_([candidate.id for candidate in chosen]), Segment.is_locked.is_(False))
-        .values(state=SegmentState.EXPIRING)
+        .values(**chain.expiring(reason))
         .execution_options(synchronize_session=False)
     )
 

@@ -17,7 +17,7 @@ from cctv.extensions import begin_writing, db
 from cctv.intervals import Interval, overlaps
 from cctv.models import Node, Run, Segment, SegmentState, Stream, StreamKind
 from cctv.models.segment import pack_gops
-from cctv.services import gaps, refusals
+from cctv.services import chain, gaps, refusals
 from cctv.services.expiry import expire_ring, finish_expiring
 from cctv.services.finding import LONGEST_FILE_MS, FoundSegment, covered, find_segments
 from cctv.services.hashing import hash_some
@@ -68,6 +68,7 @@ def _enter(files: list[ClosedFile], *, keep_unwanted: bool) -> int:
     files = [file for file in files if file.run.stream_id in streams]
     lock_cameras(camera_id for camera_id, _kind in streams.values())
     run_ids = _make_runs({file.run.run: file.run for file in files})
+    chain.unlink_grown(run_ids, {(run.run, file.number): file.size_bytes for run, file in files})
     wanted = _wanted(files, streams)
     count = 0
     filled: dict[int, list[Interval]] = {}

@@ -24,6 +24,8 @@ DEFAULTS: dict[str, Any] = {
     "notice_roles": {"camera": ["super_admin", "admin"], "disk": ["super_admin", "admin"]},
     "notice_event_id": 0,  # the newest event that was told
     "mail_from": "",  # the address that mails come from; empty: EMAIL_HOST_USER, or one of the site's
+    "evidence_keys": {},  # public halves (hex) of the keys that sign evidence, by name
+    "evidence_mail": "",  # where the daily heads of the chains go; empty: nowhere
     "disk_limit_percent": 90,  # of the media disk; above it the oldest footage goes
 }
 

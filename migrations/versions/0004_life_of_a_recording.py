@@ -96,7 +96,9 @@ def upgrade():
     sa.Column('first_number', sa.Integer(), nullable=False),
     sa.Column('last_number', sa.Integer(), nullable=False),
     sa.Column('last_hash', sa.String(length=64), nullable=False),
-    sa.Column('reason', sa.String(length=16), nullable=False),
+    sa.Column('reason', sa.String(length=8), nullable=False),
+    sa.Column('started_ms', sa.BigInteger(), nullable=False),
+    sa.Column('ended_ms', sa.BigInteger(), nullable=False),
     sa.Column('removed_at', cctv.models.columns.UtcDateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['camera_id'], ['camera.id'], name=op.f('fk_chain_removal_camera_id_camera'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_chain_removal'))
@@ -179,6 +181,8 @@ def upgrade():
         batch_op.add_column(sa.Column('zones', sa.JSON(), nullable=False, server_default='[]'))
         batch_op.add_column(sa.Column('keep_days', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('keep_bytes', sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column('chain_number', sa.Integer(), nullable=False, server_default='0'))
+        batch_op.add_column(sa.Column('chain_hash', sa.String(length=64), nullable=False, server_default='0' * 64))
 
     with op.batch_alter_table('node', schema=None) as batch_op:
         batch_op.add_column(sa.Column('cloud_state', sa.String(length=8), nullable=False, server_default='ok'))
@@ -191,6 +195,17 @@ def upgrade():
         batch_op.add_column(sa.Column('chain_number', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('chain_hash', sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column('checked_ms', sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column('removal', sa.String(length=8), nullable=True))
+        batch_op.add_column(sa.Column('damage', sa.String(length=12), nullable=False, server_default=''))
+    op.create_index(
+        'ix_segment_unlinked', 'segment', ['id'],
+        sqlite_where=sa.text('chain_number IS NULL AND sha256 IS NOT NULL'),
+        postgresql_where=sa.text('chain_number IS NULL AND sha256 IS NOT NULL'),
+    )
+    op.create_index(
+        'ix_segment_damaged', 'segment', ['stream_id', 'started_ms'],
+        sqlite_where=sa.text('is_damaged'), postgresql_where=sa.text('is_damaged'),
+    )
     # With the size, so that how much is kept is summed without reading the rows.
     op.drop_index('ix_segment_time', 'segment')
     op.create_index('ix_segment_time', 'segment', ['stream_id', 'started_ms', 'ended_ms', 'state', 'size_bytes'])
@@ -200,7 +215,11 @@ def upgrade():
 def downgrade():
     op.drop_index('ix_segment_time', 'segment')
     op.create_index('ix_segment_time', 'segment', ['stream_id', 'started_ms', 'ended_ms', 'state'])
+    op.drop_index('ix_segment_damaged', 'segment')
+    op.drop_index('ix_segment_unlinked', 'segment')
     with op.batch_alter_table('segment', schema=None) as batch_op:
+        batch_op.drop_column('damage')
+        batch_op.drop_column('removal')
         batch_op.drop_column('checked_ms')
         batch_op.drop_column('chain_hash')
         batch_op.drop_column('chain_number')
@@ -213,6 +232,8 @@ def downgrade():
         batch_op.drop_column('cloud_state')
 
     with op.batch_alter_table('camera', schema=None) as batch_op:
+        batch_op.drop_column('chain_hash')
+        batch_op.drop_column('chain_number')
         batch_op.drop_column('keep_bytes')
         batch_op.drop_column('keep_days')
         batch_op.drop_column('zones')
