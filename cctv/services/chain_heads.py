@@ -17,7 +17,6 @@ from cctv.errors import Invalid
 from cctv.extensions import begin_writing, db
 from cctv.models import Camera, ChainHead, Segment, Stream, StreamKind
 from cctv.services import evidence_key, mail, settings
-from cctv.services.finding import LONGEST_FILE_MS
 
 SETTLED_AFTER_MS = 15 * 60_000  # the last files of a day are hashed by then; later ones are in the next head
 _MOST_DAYS = 31  # signed at once after a long absence; the chain carries what is older
@@ -35,14 +34,14 @@ def sign_due(*, at_ms: int | None = None) -> int:
     newest_day = site_day(at_ms - SETTLED_AFTER_MS, settings.zone()) - timedelta(days=1)
     cameras = list(
         db.session.execute(
-            select(Camera.id, Stream.id)
+            select(Camera.id, Stream.id, Camera.chain_number)
             .join(Stream, Stream.camera_id == Camera.id)
             .where(Camera.chain_number > 0, Stream.kind == StreamKind.MAIN)
             .order_by(Camera.id)
         ).tuples()
     )
     db.session.commit()
-    made = [head for camera in cameras for head in _sign_camera(*camera, newest_day, at_ms)]
+    made = [head for camera in cameras for head in _sign_camera(*camera, newest_day=newest_day, at_ms=at_ms)]
     if made:
         _mail([head for head in made if head.day == max(one.day for one in made)])
     return len(made)
@@ -103,17 +102,24 @@ def set_address(address: str) -> None:
     settings.save(evidence_mail=address)
 
 
-def _sign_camera(camera_id: int, stream_id: int, newest_day: date, at_ms: int) -> list[ChainHead]:
+def _sign_camera(
+    camera_id: int, stream_id: int, newest_number: int, *, newest_day: date, at_ms: int
+) -> list[ChainHead]:
     last = db.session.execute(
         select(func.max(ChainHead.day), func.max(ChainHead.number)).where(ChainHead.camera_id == camera_id)
     ).one()
     db.session.commit()
     last_day, number = last[0], last[1] or 0
+    if number >= newest_number:
+        return []
     day = newest_day if last_day is None else last_day + timedelta(days=1)
     day = max(day, newest_day - timedelta(days=_MOST_DAYS - 1))
+    zone = settings.zone()
+    # Files of the day before may have been linked after its head was signed. The first head covers all.
+    since_ms = 0 if last_day is None else day_bounds_ms(last_day - timedelta(days=1), zone)[0]
     made: list[ChainHead | None] = []
     while day <= newest_day:
-        link = _newest_link(stream_id, day)
+        link = _newest_link(stream_id, since_ms, day_bounds_ms(day, zone)[1])
         if link is not None and link.number > number:
             made.append(_sign(camera_id, day, link, at_ms))
             number = link.number
@@ -121,13 +127,12 @@ def _sign_camera(camera_id: int, stream_id: int, newest_day: date, at_ms: int) -
     return [head for head in made if head is not None]
 
 
-def _newest_link(stream_id: int, day: date) -> _Link | None:
-    start_ms, end_ms = day_bounds_ms(day, settings.zone())
+def _newest_link(stream_id: int, start_ms: int, end_ms: int) -> _Link | None:
     query = (
         select(Segment.chain_number, Segment.chain_hash, Segment.ended_ms)
         .where(
             Segment.stream_id == stream_id,
-            Segment.started_ms > start_ms - LONGEST_FILE_MS,
+            Segment.started_ms >= start_ms,
             Segment.started_ms < end_ms,
             Segment.chain_number.is_not(None),
         )
