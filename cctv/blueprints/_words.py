@@ -10,8 +10,16 @@ from zoneinfo import ZoneInfo
 from flask import Flask, g
 
 from cctv.clock import from_ms, now_ms
-from cctv.services import settings
+from cctv.models import Camera, RecordingMode
+from cctv.services import schedule_words, settings
+from cctv.services.status import CameraStatus
 
+_RULES = {
+    RecordingMode.CONTINUOUS: "All the time",
+    RecordingMode.ACTIVITY: "On activity",
+    RecordingMode.MANUAL: "On demand",
+    RecordingMode.OFF: "Never",
+}
 _MINUTE_MS = 60_000
 _HOUR_MS = 60 * _MINUTE_MS
 _DAY_MS = 24 * _HOUR_MS
@@ -33,6 +41,7 @@ def register_words(app: Flask) -> None:
         speed,
         resolution,
         host,
+        recording_rule,
     ):
         app.jinja_env.filters[spell.__name__] = spell
     app.jinja_env.filters["codec"] = codec
@@ -159,6 +168,14 @@ def codec(name: str | None) -> str:
     """H.264 for avc1.640028: what stands on the box of the camera."""
     known = {"avc1": "H.264", "avc3": "H.264", "hvc1": "H.265", "hev1": "H.265", "mp4a": "AAC"}
     return known.get((name or "")[:4], name or "")
+
+
+def recording_rule(camera: Camera, shown: CameraStatus) -> str:
+    """When it records, for a list: All the time, On activity, Office hours: off until 06:00."""
+    if camera.recording_mode == RecordingMode.SCHEDULE:
+        now = schedule_words.now_in_words(shown.rule, site_zone(), at_ms=now_ms())
+        return f"{shown.schedule}: {now}" if shown.schedule else "No schedule"
+    return _RULES.get(RecordingMode(camera.recording_mode), "")
 
 
 def _dated(ms: int, form: str) -> str:

@@ -211,13 +211,14 @@ def _said(one: Watched) -> tuple[object, ...]:
     age = duration(now_ms() - shown.since_ms) if shown.is_trouble else ""
     kept = minute(one.kept.oldest_ms) if one.kept.oldest_ms else ""
     recording = (shown.is_recording, shown.manual_since_ms, shown.manual_until_ms, one.broken_since_ms)
+    rule = (shown.rule.mode, shown.rule.until_ms, shown.schedule)
     facts = (
         one.camera.main.width,
         one.camera.main.bitrate_kbps,
         one.camera.main.fps,
         one.camera.main.video_codec,
     )
-    return (one.camera.id, one.camera.name, shown.state, shown.cause, age, kept, recording, facts)
+    return (one.camera.id, one.camera.name, shown.state, shown.cause, age, kept, recording, rule, facts)
 
 
 def _qualities(camera: Camera) -> list[tuple[str, str]]:

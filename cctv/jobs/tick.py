@@ -19,14 +19,16 @@ from cctv.services import (
     notices,
     probes,
     recordings,
+    schedules,
     scrub,
     sessions,
 )
 
 
 def tick() -> None:
-    """Every 10 s: captures without an owner, recordings that end, new days, gaps, passwords of old checks."""
+    """Every 10 s: captures without an owner, a moved site, recordings that end, new days, gaps and so on."""
     captures.dispatch()
+    schedules.follow_zone()
     recordings.tick()
     probes.forget_passwords()
     gaps.settle_all()

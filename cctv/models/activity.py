@@ -10,9 +10,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from cctv.extensions import db
 
+# What goes on for longer is ended and goes on in a new row: lets a query by time start close to its place.
+LONGEST_ACTIVITY_MS = 3_600_000
+
 
 class Activity(db.Model):  # type: ignore[name-defined]
-    """One episode; the one that goes on has no end."""
+    """One episode of at most LONGEST_ACTIVITY_MS; the one that goes on has no end."""
 
     __tablename__ = "activity"
     __table_args__ = (Index("ix_activity_camera", "camera_id", "started_ms", "ended_ms"),)

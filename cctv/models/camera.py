@@ -26,6 +26,8 @@ class RecordingMode(StrEnum):
     OFF = "off"
     CONTINUOUS = "continuous"
     MANUAL = "manual"  # ring only, until somebody presses Record
+    SCHEDULE = "schedule"  # as the schedule says that the camera follows
+    ACTIVITY = "activity"  # whenever something moves, with the seconds before and after
 
 
 class Camera(db.Model):  # type: ignore[name-defined]
@@ -77,7 +79,10 @@ class Camera(db.Model):  # type: ignore[name-defined]
 
 
 class ModeChange(db.Model):  # type: ignore[name-defined]
-    """The history of a camera's recording mode as intervals; the open one has no end."""
+    """The history of a camera's recording mode as intervals; the open one has no end.
+
+    With the seconds around activity as they were then: changing them must not make gaps in the past.
+    """
 
     __tablename__ = "mode_change"
     __table_args__ = (Index("ix_mode_change_camera", "camera_id", "started_ms"),)
@@ -85,6 +90,8 @@ class ModeChange(db.Model):  # type: ignore[name-defined]
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     camera_id: Mapped[int] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"))
     mode: Mapped[str] = mapped_column(String(16))
+    pre_roll_seconds: Mapped[int] = mapped_column(Integer, default=10, server_default="10")
+    post_roll_seconds: Mapped[int] = mapped_column(Integer, default=10, server_default="10")
     started_ms: Mapped[int] = mapped_column(BigInteger)
     ended_ms: Mapped[int | None] = mapped_column(BigInteger)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))

@@ -28,14 +28,19 @@ class Schedule(db.Model):  # type: ignore[name-defined]
     version: Mapped[int] = mapped_column(Integer, default=1)  # optimistic lock of the edit form and the API
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the row stays: it explains the past
 
     versions: Mapped[list[ScheduleVersion]] = relationship(
-        back_populates="schedule", cascade="all, delete-orphan", order_by="ScheduleVersion.started_ms"
+        back_populates="schedule", cascade="all, delete-orphan", order_by="ScheduleVersion.id"
     )
 
 
 class ScheduleVersion(db.Model):  # type: ignore[name-defined]
-    """What a plan said in [started_ms, ended_ms); the open one has no end. None while it is inactive."""
+    """What a plan said in [started_ms, ended_ms); the open one has no end. None while it is inactive.
+
+    What is saved while it is inactive has started_ms == ended_ms: it holds for no moment, and is what comes
+    into force when the plan is activated. The newest by id is the plan as it stands.
+    """
 
     __tablename__ = "schedule_version"
     __table_args__ = (Index("ix_schedule_version_schedule", "schedule_id", "started_ms"),)
@@ -44,6 +49,7 @@ class ScheduleVersion(db.Model):  # type: ignore[name-defined]
     schedule_id: Mapped[int] = mapped_column(ForeignKey("schedule.id", ondelete="CASCADE"))
     started_ms: Mapped[int] = mapped_column(BigInteger)
     ended_ms: Mapped[int | None] = mapped_column(BigInteger)
+    time_zone: Mapped[str] = mapped_column(String(64))  # of the site at that time; a move makes a new version
     # [weekday 0 (Monday) .. 6, start minute, end minute (1440: midnight), "continuous" | "activity"]
     weekly: Mapped[list[list[Any]]] = mapped_column(JSON, default=list)
     # {"date": "2026-12-25", "blocks": [[start minute, end minute, mode], ...]}: instead of the week's day

@@ -16,9 +16,10 @@ from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import begin_writing, db
 from cctv.media import addresses
 from cctv.models import Camera, ModeChange, RecordingMode, Stream, StreamKind, StreamState, User
-from cctv.services import audit, borrowed_pictures, captures, grants, recordings
+from cctv.services import audit, borrowed_pictures, captures, grants, recordings, schedule_cameras
 
 LONGEST_PRE_ROLL_SECONDS = 60  # the depth of the ring
+LONGEST_POST_ROLL_SECONDS = 300  # after activity
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class CameraForm:
     recording_mode: str = RecordingMode.CONTINUOUS
     pre_roll_seconds: int = 10
     number: int | None = None
+    post_roll_seconds: int = 10
+    schedule_id: int | None = None  # which one, when it records by schedule
 
 
 def list_cameras(search: str = "") -> list[Camera]:
@@ -74,6 +77,8 @@ def stored_form(camera: Camera) -> CameraForm:
         recording_mode=camera.recording_mode,
         pre_roll_seconds=camera.pre_roll_seconds,
         number=camera.number,
+        post_roll_seconds=camera.post_roll_seconds,
+        schedule_id=schedule_cameras.schedule_id_of(camera.id),
     )
 
 
@@ -102,6 +107,7 @@ def create_camera(form: CameraForm, user: User | None, *, is_demo: bool = False)
         password_encrypted=keys.encrypt(password) if password else None,
         recording_mode=form.recording_mode,
         pre_roll_seconds=form.pre_roll_seconds,
+        post_roll_seconds=form.post_roll_seconds,
     )
     camera.streams = [_new_stream(StreamKind.MAIN, url)]
     if sub_url:
@@ -109,14 +115,7 @@ def create_camera(form: CameraForm, user: User | None, *, is_demo: bool = False)
     camera.streams += [_new_stream(kind, None) for kind in StreamKind if kind.is_derived]
     db.session.add(camera)
     _flush_number(form)
-    db.session.add(
-        ModeChange(
-            camera_id=camera.id,
-            mode=form.recording_mode,
-            started_ms=now_ms(),
-            user_id=user.id if user else None,
-        )
-    )
+    _begin_mode(camera, form, user)
     grants.give_new_camera(camera)
     audit.add("camera.add", target=camera.name, camera_id=camera.id, after=_told(camera), user=user)
     db.session.commit()
@@ -151,6 +150,7 @@ def update_camera(
     has_new_login = (username, password) != (camera.username, stored)
     camera.name, camera.username = form.name.strip(), username
     camera.pre_roll_seconds = form.pre_roll_seconds
+    camera.post_roll_seconds = form.post_roll_seconds
     if form.number:
         camera.number = form.number
     if has_new_login:
@@ -169,8 +169,8 @@ def update_camera(
         has_new_password=password != stored,
     )
     db.session.commit()
-    if form.recording_mode != camera.recording_mode:
-        recordings.set_mode(camera, RecordingMode(form.recording_mode), user)
+    if _has_new_mode(camera, form, before):
+        recordings.set_mode(camera, RecordingMode(form.recording_mode), user, schedule_id=form.schedule_id)
     captures.dispatch()
     return camera
 
@@ -271,8 +271,12 @@ def _checked(form: CameraForm, *, is_demo: bool) -> tuple[str, str, str, str]:
         errors["name"] = problem
     if not 0 <= form.pre_roll_seconds <= LONGEST_PRE_ROLL_SECONDS:
         errors["pre_roll_seconds"] = f"Choose 0 to {LONGEST_PRE_ROLL_SECONDS} seconds."
+    if not 0 <= form.post_roll_seconds <= LONGEST_POST_ROLL_SECONDS:
+        errors["post_roll_seconds"] = f"Choose 0 to {LONGEST_POST_ROLL_SECONDS} seconds."
     if form.recording_mode not in set(RecordingMode):
-        errors["recording_mode"] = "Choose continuous, manual or off."
+        errors["recording_mode"] = "Choose continuous, activity, schedule, manual or off."
+    elif form.recording_mode == RecordingMode.SCHEDULE and schedule_cameras.find(form.schedule_id) is None:
+        errors["schedule_id"] = "Choose the schedule that it follows."
     if form.number is not None and not 1 <= form.number <= 999:
         errors["number"] = "Choose a number from 1 to 999."
     if errors:
@@ -290,6 +294,7 @@ def _told(camera: Camera) -> dict[str, object]:
         "sub_url": sub.url if sub else "",
         "username": camera.username,
         "pre_roll_seconds": camera.pre_roll_seconds,
+        "post_roll_seconds": camera.post_roll_seconds,
     }
 
 
@@ -297,6 +302,33 @@ def _name_problem(name: str) -> str | None:
     if not name.strip():
         return "Give the camera a name."
     return "Use at most 80 characters." if len(name.strip()) > 80 else None
+
+
+def _has_new_mode(camera: Camera, form: CameraForm, before: dict[str, object]) -> bool:
+    rolls = [before["pre_roll_seconds"], before["post_roll_seconds"]]
+    if rolls != [camera.pre_roll_seconds, camera.post_roll_seconds]:
+        return True
+    is_other = form.schedule_id not in (None, schedule_cameras.schedule_id_of(camera.id))
+    return form.recording_mode != camera.recording_mode or (
+        is_other and form.recording_mode == RecordingMode.SCHEDULE
+    )
+
+
+def _begin_mode(camera: Camera, form: CameraForm, user: User | None) -> None:
+    """The first interval of a new camera's mode, and the schedule that it follows."""
+    at_ms = now_ms()
+    db.session.add(
+        ModeChange(
+            camera_id=camera.id,
+            mode=form.recording_mode,
+            pre_roll_seconds=form.pre_roll_seconds,
+            post_roll_seconds=form.post_roll_seconds,
+            started_ms=at_ms,
+            user_id=user.id if user else None,
+        )
+    )
+    if form.recording_mode == RecordingMode.SCHEDULE:
+        schedule_cameras.follow(camera.id, form.schedule_id, at_ms=at_ms)
 
 
 def _new_stream(kind: StreamKind, url: str | None) -> Stream:

@@ -13,6 +13,7 @@ from sqlalchemy import ScalarSelect, func, select
 from cctv.clock import now_ms, to_ms
 from cctv.extensions import db
 from cctv.models import Camera, ModeChange, RecordingMode, Segment, SegmentState, Stream, StreamKind
+from cctv.services import planned
 from cctv.services.status import CameraStatus
 
 # A file closes every minute; after two without one the promise is broken.
@@ -38,7 +39,8 @@ class Kept:
 
 
 def of_cameras(cameras: list[Camera]) -> dict[int, Kept]:
-    """What is kept, by camera id; one query whatever the number of cameras."""
+    """What is kept, by camera id; one query whatever the number of cameras, three more
+    where schedules decide."""
     oldest = _edge(Segment.started_ms, Segment.started_ms.asc())
     newest = _edge(Segment.ended_ms, Segment.started_ms.desc())
     mode_since = (
@@ -51,7 +53,11 @@ def of_cameras(cameras: list[Camera]) -> dict[int, Kept]:
         Stream.kind == StreamKind.MAIN, Stream.camera_id.in_([camera.id for camera in cameras])
     )
     found = {camera_id: edges for camera_id, *edges in db.session.execute(query)}
-    return {camera.id: _kept(camera, *found.get(camera.id, (None, None, None))) for camera in cameras}
+    shares = _shares(cameras)
+    return {
+        camera.id: _kept(camera, *found.get(camera.id, (None, None, None)), share=shares[camera.id])
+        for camera in cameras
+    }
 
 
 def of_camera(camera: Camera) -> Kept:
@@ -61,11 +67,13 @@ def of_camera(camera: Camera) -> Kept:
 
 def broken_promise_since(camera: Camera, status: CameraStatus, kept: Kept) -> int | None:
     """Since when nothing was saved although it should have been; None while the promise holds."""
-    wants = camera.recording_mode == RecordingMode.CONTINUOUS or status.manual_since_ms is not None
+    is_promised = status.rule.mode == RecordingMode.CONTINUOUS
+    wants = is_promised or status.manual_since_ms is not None
     if not camera.is_enabled or not wants:
         return None
-    started = max(_promised_since(camera), kept.newest_ms or 0, kept.mode_since_ms or 0)
-    if status.manual_since_ms is not None and camera.recording_mode != RecordingMode.CONTINUOUS:
+    since = (kept.newest_ms, kept.mode_since_ms, status.rule.since_ms)
+    started = max(_promised_since(camera), *(moment or 0 for moment in since))
+    if status.manual_since_ms is not None and not is_promised:
         started = max(started, status.manual_since_ms)
     return started if now_ms() - started > SILENT_AFTER_MS else None
 
@@ -88,8 +96,26 @@ def _edge(column: Any, order: Any) -> ScalarSelect[int]:
     )
 
 
-def _kept(camera: Camera, oldest_ms: int | None, newest_ms: int | None, mode_since_ms: int | None) -> Kept:
+def _shares(cameras: list[Camera]) -> dict[int, float]:
+    """Which share of the time is recorded by rule; what is recorded on activity nobody knows before."""
+    scheduled = [camera.id for camera in cameras if camera.recording_mode == RecordingMode.SCHEDULE]
+    found = planned.continuous_shares(scheduled) if scheduled else {}
+    return {
+        camera.id: found.get(camera.id, float(camera.recording_mode == RecordingMode.CONTINUOUS))
+        if camera.is_enabled
+        else 0.0
+        for camera in cameras
+    }
+
+
+def _kept(
+    camera: Camera,
+    oldest_ms: int | None,
+    newest_ms: int | None,
+    mode_since_ms: int | None,
+    *,
+    share: float,
+) -> Kept:
     rate = camera.main.bitrate_kbps
-    is_by_rule = camera.recording_mode == RecordingMode.CONTINUOUS and camera.is_enabled
-    per_day = rate * 125 * _SECONDS_PER_DAY if rate and is_by_rule else None
+    per_day = round(rate * 125 * _SECONDS_PER_DAY * share) if rate and share else None
     return Kept(oldest_ms, newest_ms, mode_since_ms, per_day)

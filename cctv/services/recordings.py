@@ -5,17 +5,16 @@ Starting or stopping changes only what is kept; the capture never notices.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from sqlalchemy import select, update
 
-from sqlalchemy import func, select, update
-
-from cctv.clock import day_bounds_ms, now_ms, site_day
+from cctv.clock import now_ms
 from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import begin_writing, db
 from cctv.intervals import Interval, clip
-from cctv.models import Camera, ModeChange, Recording, RecordingKind, RecordingMode, User
-from cctv.services import audit, segments, settings
+from cctv.models import Camera, ModeChange, Recording, RecordingKind, RecordingMode, Schedule, User
+from cctv.services import audit, schedule_cameras, segments
 from cctv.services.finding import open_intervals
+from cctv.services.recording_days import roll_camera, roll_days
 from cctv.services.wanted import (
     cameras_wanted_now,
     is_wanted_now,
@@ -25,6 +24,8 @@ from cctv.services.wanted import (
 )
 
 LONGEST_SECONDS = 7 * 86_400
+# Modes to which the seconds around activity are nothing: they begin no new interval.
+_WITHOUT_ROLLS = frozenset({RecordingMode.OFF, RecordingMode.CONTINUOUS, RecordingMode.MANUAL})
 
 __all__ = [
     "cameras_wanted_now",
@@ -162,29 +163,77 @@ def extend(recording: Recording, seconds: int, *, at_ms: int | None = None) -> R
     return recording
 
 
-def set_mode(camera: Camera, mode: RecordingMode, user: User | None, *, at_ms: int | None = None) -> None:
-    """Record from now on as `mode` says; off also ends what a person started."""
+def set_mode(
+    camera: Camera,
+    mode: RecordingMode,
+    user: User | None,
+    *,
+    schedule_id: int | None = None,
+    at_ms: int | None = None,
+) -> None:
+    """Record from now on as `mode` says, with the camera's seconds around activity as they are now; off also
+    ends what a person started. By schedule it follows `schedule_id`, or goes on with the one it follows.
+
+    Raises:
+        Invalid: key schedule_id; by schedule, but by none that exists.
+    """
     at_ms = now_ms() if at_ms is None else at_ms
     begin_writing()
     lock_cameras([camera.id])
-    current = db.session.scalars(
-        select(ModeChange).where(ModeChange.camera_id == camera.id, ModeChange.ended_ms.is_(None))
-    ).all()
+    try:
+        put_mode(camera, mode, user, schedule_id=schedule_id, at_ms=at_ms)
+    except Invalid:
+        db.session.rollback()
+        raise
+    db.session.commit()
+
+
+def put_mode(
+    camera: Camera, mode: RecordingMode, user: User | None, *, schedule_id: int | None, at_ms: int
+) -> None:
+    """`set_mode` as part of the caller's transaction, which has locked the camera."""
+    old_schedule = schedule_cameras.schedule_id_of(camera.id)
+    schedule_id = (schedule_id or old_schedule) if mode == RecordingMode.SCHEDULE else None
+    schedule_cameras.check(mode, schedule_id)
     before, camera.recording_mode = camera.recording_mode, mode
-    if before != mode:
-        old, new = {"recording_mode": before}, {"recording_mode": mode}
+    schedule_cameras.follow(camera.id, schedule_id, at_ms=at_ms)
+    if (before, old_schedule) != (mode, schedule_id):
+        old, new = _mode_told(before, old_schedule), _mode_told(mode, schedule_id)
         audit.add("camera.mode", target=camera.name, camera_id=camera.id, user=user, before=old, after=new)
-    if [change.mode for change in current] != [mode]:
-        for change in current:
-            change.ended_ms = max(at_ms, change.started_ms)
-        db.session.add(
-            ModeChange(camera_id=camera.id, mode=mode, started_ms=at_ms, user_id=user.id if user else None)
-        )
+    _change_mode(camera, mode, user, at_ms=at_ms)
     if mode == RecordingMode.OFF and (running := find_running(camera.id, at_ms=at_ms)) is not None:
         running.ended_ms = max(at_ms, running.started_ms + 1)
     db.session.flush()
-    _roll_camera(camera.id, at_ms)
-    db.session.commit()
+    roll_camera(camera.id, at_ms)
+
+
+def _change_mode(camera: Camera, mode: str, user: User | None, *, at_ms: int) -> None:
+    """End the interval of the mode and begin another, unless it is the same. The caller has the lock."""
+    current = db.session.scalars(
+        select(ModeChange).where(ModeChange.camera_id == camera.id, ModeChange.ended_ms.is_(None))
+    ).all()
+    wanted_now = (mode, camera.pre_roll_seconds, camera.post_roll_seconds)
+    known = [(change.mode, change.pre_roll_seconds, change.post_roll_seconds) for change in current]
+    if known == [wanted_now] or ([one[0] for one in known] == [mode] and mode in _WITHOUT_ROLLS):
+        return
+    for change in current:
+        change.ended_ms = max(at_ms, change.started_ms)
+    db.session.add(
+        ModeChange(
+            camera_id=camera.id,
+            mode=mode,
+            pre_roll_seconds=camera.pre_roll_seconds,
+            post_roll_seconds=camera.post_roll_seconds,
+            started_ms=at_ms,
+            user_id=user.id if user else None,
+        )
+    )
+
+
+def _mode_told(mode: str, schedule_id: int | None) -> dict[str, object]:
+    schedule = db.session.get(Schedule, schedule_id) if schedule_id else None
+    told: dict[str, object] = {"recording_mode": mode}
+    return told | ({"schedule": schedule.name} if schedule else {})
 
 
 def tick(*, at_ms: int | None = None) -> None:
@@ -211,97 +260,9 @@ def end_planned(*, at_ms: int | None = None) -> int:
     return len(ids)
 
 
-def roll_days(*, at_ms: int | None = None) -> int:
-    """One row per camera and site-local day of continuous recording: end yesterday's, begin today's; also the
-    days that were missed. How many cameras changed."""
-    at_ms = now_ms() if at_ms is None else at_ms
-    today = site_day(at_ms, settings.zone())
-    recorded_today = select(Recording.camera_id).where(
-        Recording.kind == RecordingKind.CONTINUOUS, Recording.day == today, Recording.ended_ms.is_(None)
-    )
-    due = db.session.scalars(
-        select(ModeChange.camera_id)
-        .join(Camera, Camera.id == ModeChange.camera_id)
-        .where(
-            Camera.deleted_at.is_(None),
-            ModeChange.mode == RecordingMode.CONTINUOUS,
-            ModeChange.ended_ms.is_(None),
-            ModeChange.camera_id.not_in(recorded_today),
-        )
-        .union(
-            select(Recording.camera_id).where(
-                Recording.kind == RecordingKind.CONTINUOUS,
-                Recording.day < today,
-                Recording.ended_ms.is_(None),
-            )
-        )
-    ).all()
-    db.session.commit()
-    for camera_id in due:
-        begin_writing()
-        lock_cameras([camera_id])
-        _roll_camera(camera_id, at_ms)
-        db.session.commit()
-    return len(due)
-
-
 def _tell(action: str, camera: Camera, user: User | None, recording: Recording, **details: object) -> None:
     target = {"target": camera.name, "target_id": recording.id, "camera_id": camera.id}
     audit.add(action, user=user, from_ms=recording.started_ms, **target, **details)  # type: ignore[arg-type]
-
-
-def _roll_camera(camera_id: int, at_ms: int) -> None:
-    """Make the day rows of a camera say what its modes say. The caller has locked it and commits."""
-    zone = settings.zone()
-    today = site_day(at_ms, zone)
-    for row in db.session.scalars(
-        select(Recording).where(
-            Recording.camera_id == camera_id,
-            Recording.kind == RecordingKind.CONTINUOUS,
-            Recording.ended_ms.is_(None),
-        )
-    ):
-        day_end = day_bounds_ms(row.day or today, zone)[1]
-        row.ended_ms = max(row.started_ms, min(day_end, at_ms))
-    since = db.session.scalar(
-        select(ModeChange.started_ms).where(
-            ModeChange.camera_id == camera_id,
-            ModeChange.mode == RecordingMode.CONTINUOUS,
-            ModeChange.ended_ms.is_(None),
-        )
-    )
-    if since is None:
-        return
-    newest = db.session.scalar(
-        select(func.max(Recording.day)).where(
-            Recording.camera_id == camera_id, Recording.kind == RecordingKind.CONTINUOUS
-        )
-    )
-    day = max(newest, site_day(since, zone)) if newest else site_day(since, zone)
-    while day <= today:
-        _put_day(camera_id, day, since, is_today=day == today)
-        day += timedelta(days=1)
-
-
-def _put_day(camera_id: int, day: date, since_ms: int, *, is_today: bool) -> None:
-    start_ms, end_ms = day_bounds_ms(day, settings.zone())
-    row = db.session.scalars(
-        select(Recording).where(
-            Recording.camera_id == camera_id,
-            Recording.kind == RecordingKind.CONTINUOUS,
-            Recording.day == day,
-        )
-    ).first()
-    if row is None:
-        row = Recording(
-            camera_id=camera_id,
-            kind=RecordingKind.CONTINUOUS,
-            day=day,
-            started_ms=max(start_ms, since_ms),
-        )
-        db.session.add(row)
-    row.ended_ms = None if is_today else end_ms
-    db.session.flush()
 
 
 def _check_seconds(**seconds: int | None) -> None:
@@ -319,7 +280,7 @@ def _check_may_record(camera: Camera) -> None:
     if camera.deleted_at is not None or not camera.is_enabled:
         reason = "This camera is turned off. Turn it on, then record."
     elif camera.recording_mode == RecordingMode.OFF:
-        reason = "Recording is switched off for this camera. Choose manual or continuous first."
+        reason = "Recording is switched off for this camera. Choose when it records first."
     if reason:
         db.session.rollback()
         raise Conflict(reason)

@@ -35,6 +35,7 @@ __all__ = [
     "hash_some",
     "index",
     "keep",
+    "keep_wanted",
 ]
 
 _log = logging.getLogger(__name__)
@@ -105,6 +106,12 @@ def keep(camera_id: int, start_ms: int, end_ms: int) -> int:
         .execution_options(synchronize_session=False)
     )
     return int(result.rowcount)
+
+
+def keep_wanted(camera_id: int, start_ms: int, end_ms: int) -> int:
+    """Keep the ring files that are wanted by now - because something moved -; how many. Part of the caller's
+    transaction, which has locked the camera."""
+    return sum(keep(camera_id, *span) for span in wanted_by_camera([camera_id], start_ms, end_ms)[camera_id])
 
 
 def _streams(files: list[ClosedFile]) -> dict[int, tuple[int, str]]:

@@ -15,7 +15,7 @@ from zoneinfo import available_timezones
 from cctv import config
 from cctv.errors import Conflict, Invalid, NotFound, Unavailable
 from cctv.models import Camera, Role, User
-from cctv.services import cameras, settings, users
+from cctv.services import cameras, schedules, settings, users
 from cctv.storage import disk
 
 STEPS = ("welcome", "owner", "place", "storage", "camera", "done")
@@ -107,6 +107,7 @@ def save_place(*, organisation_name: str, time_zone: str) -> None:
     if errors:
         raise Invalid(errors)
     settings.save(organisation_name=organisation_name.strip(), time_zone=time_zone)
+    schedules.follow_zone()
 
 
 def save_storage(*, disk_limit_percent: int) -> None:

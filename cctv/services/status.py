@@ -6,6 +6,7 @@ Reads rows only; a camera whose owner went silent is unknown, never live.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import select
 
@@ -13,11 +14,15 @@ from cctv import causes
 from cctv.clock import now_ms, to_ms
 from cctv.extensions import db
 from cctv.models import Camera, Node, Recording, RecordingKind, RecordingMode, Stream, StreamState
-from cctv.services import lease, nodes
+from cctv.services import lease, nodes, planned, schedule_cameras
 from cctv.services.lease import LEASE_MS
+from cctv.services.planned import Now
+from cctv.services.wanted import wanted_by_camera
 
 TAKEN_UP_WITHIN_MS = 20_000  # a camera that was just added or turned on is connecting, not unknown
 
+# Modes that do not say by themselves what holds now.
+_ASKED = frozenset({RecordingMode.SCHEDULE, RecordingMode.ACTIVITY})
 # Shape and word of each state (UX: status is shape + word + colour).
 ICONS = {
     "live": "circle-check",
@@ -57,6 +62,8 @@ class CameraStatus:
     manual_since_ms: int | None
     manual_until_ms: int | None
     is_demo: bool
+    rule: Now  # what recording mode and schedule say of this moment
+    schedule: str | None  # the name of the one that it follows
 
     @property
     def is_trouble(self) -> bool:
@@ -69,6 +76,12 @@ class CameraStatus:
         return _wants_password(self.state, self.cause)
 
 
+class _Promise(NamedTuple):
+    rule: Now
+    is_wanted: bool  # by the rules and by activity
+    schedule: str | None
+
+
 def of_cameras(cameras: list[Camera]) -> dict[int, CameraStatus]:
     """Status by camera id; one query for all manual recordings, whatever the number of cameras."""
     now = now_ms()
@@ -76,8 +89,16 @@ def of_cameras(cameras: list[Camera]) -> dict[int, CameraStatus]:
     asked = lease.now()
     is_any_silent = any(camera.main.renewed_ms < asked - LEASE_MS for camera in cameras)
     is_capturing = not is_any_silent or nodes.is_capturing(asked)  # asked once for all cameras
+    promises = _promises(cameras, now)
     return {
-        camera.id: _status(camera, manual.get(camera.id), now, asked=asked, is_capturing=is_capturing)
+        camera.id: _status(
+            camera,
+            manual.get(camera.id),
+            now,
+            asked=asked,
+            is_capturing=is_capturing,
+            promise=promises[camera.id],
+        )
         for camera in cameras
     }
 
@@ -93,14 +114,17 @@ def storage_troubles() -> list[Node]:
 
 
 def _status(
-    camera: Camera, manual: Recording | None, now: int, *, asked: int, is_capturing: bool
+    camera: Camera,
+    manual: Recording | None,
+    now: int,
+    *,
+    asked: int,
+    is_capturing: bool,
+    promise: _Promise,
 ) -> CameraStatus:
     stream = camera.main
     state, cause, since = _state(camera, stream, now, asked=asked, is_capturing=is_capturing)
     headline, body = _reason(camera, cause)
-    is_recording = state == "live" and (
-        camera.recording_mode == RecordingMode.CONTINUOUS or manual is not None
-    )
     return CameraStatus(
         camera_id=camera.id,
         state=state,
@@ -110,11 +134,31 @@ def _status(
         cause=cause,
         headline=_off_sentence(camera) if state == "off" else headline,
         body=body,
-        is_recording=is_recording,
+        is_recording=state == "live" and (promise.is_wanted or manual is not None),
         manual_since_ms=manual.started_ms if manual else None,
         manual_until_ms=manual.planned_end_ms if manual else None,
         is_demo=camera.is_demo,
+        rule=promise.rule,
+        schedule=promise.schedule,
     )
+
+
+def _promises(cameras: list[Camera], now: int) -> dict[int, _Promise]:
+    """What the rules say, by camera id; five queries where schedules or activity decide, else none."""
+    asking = [camera.id for camera in cameras if camera.recording_mode in _ASKED]
+    rules = planned.now_of(asking, at_ms=now) if asking else {}
+    wanted = wanted_by_camera(asking, now, now + 1) if asking else {}
+    followed = schedule_cameras.of_cameras(asking) if asking else {}
+    promises = {}
+    for camera in cameras:
+        mode = camera.recording_mode
+        if camera.id in rules:
+            name = followed[camera.id].name if camera.id in followed else None
+            promises[camera.id] = _Promise(rules[camera.id], bool(wanted[camera.id]), name)
+        else:
+            is_always = mode == RecordingMode.CONTINUOUS
+            promises[camera.id] = _Promise(Now(mode if is_always else None, None, None), is_always, None)
+    return promises
 
 
 def _wants_password(state: str, cause: str | None) -> bool:

@@ -1,6 +1,7 @@
 """Does anybody want this second? The one answer, for keeping, gaps, timeline and playback alike.
 
-Only intervals of promises; whether footage exists is never asked here.
+Only intervals of promises: rules, what people started, and activity where a rule asks for it. Whether footage
+exists is never asked here.
 """
 
 from __future__ import annotations
@@ -12,27 +13,36 @@ from sqlalchemy import bindparam, or_, select
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.intervals import Interval, clip
-from cctv.models import Camera, ModeChange, Recording, RecordingKind, RecordingMode
+from cctv.models import Activity, Camera, Recording, RecordingKind, RecordingMode
+from cctv.models.activity import LONGEST_ACTIVITY_MS
+from cctv.services import planned
+from cctv.services.planned import FOREVER_MS, Planned
 
-FOREVER_MS = 2**53  # an end that nobody reaches; exact in JavaScript, too
-
+__all__ = [
+    "FOREVER_MS",
+    "cameras_wanted_now",
+    "is_wanted_now",
+    "lock_cameras",
+    "wanted",
+    "wanted_by_camera",
+]
 
 _CAMERAS = select(Camera.id).where(Camera.deleted_at.is_(None))
 # Made once: they are asked every few seconds, and making them costs as much as running them (measured).
-_MODES = select(ModeChange.camera_id, ModeChange.started_ms, ModeChange.ended_ms).where(
-    ModeChange.camera_id.in_(bindparam("cameras", expanding=True)),
-    ModeChange.mode == RecordingMode.CONTINUOUS,
-    ModeChange.started_ms < bindparam("end_ms"),
-    or_(ModeChange.ended_ms.is_(None), ModeChange.ended_ms > bindparam("start_ms")),
-)
-# Rows of continuous recording only name the days; what they keep is said by the modes.
+# Rows of other kinds only give names to what rules keep; what that is, is said by the rules.
 _RECORDINGS = select(
     Recording.camera_id, Recording.started_ms, Recording.ended_ms, Recording.planned_end_ms
 ).where(
     Recording.camera_id.in_(bindparam("cameras", expanding=True)),
-    Recording.kind != RecordingKind.CONTINUOUS,
+    Recording.kind == RecordingKind.MANUAL,
     Recording.started_ms < bindparam("end_ms"),
     or_(Recording.ended_ms.is_(None), Recording.ended_ms > bindparam("start_ms")),
+)
+_ACTIVITY = select(Activity.camera_id, Activity.started_ms, Activity.ended_ms).where(
+    Activity.camera_id.in_(bindparam("cameras", expanding=True)),
+    Activity.started_ms < bindparam("end_ms"),
+    Activity.started_ms > bindparam("start_ms") - LONGEST_ACTIVITY_MS,
+    or_(Activity.ended_ms.is_(None), Activity.ended_ms > bindparam("start_ms")),
 )
 
 
@@ -42,15 +52,44 @@ def wanted(camera_id: int, start_ms: int, end_ms: int) -> list[Interval]:
 
 
 def wanted_by_camera(camera_ids: Iterable[int], start_ms: int, end_ms: int) -> dict[int, list[Interval]]:
-    """`wanted` for several cameras with two queries in all; every camera asked for is in the answer."""
+    """`wanted` for several cameras with two queries in all; every camera asked for is in the answer.
+
+    Three more where schedules and activity decide.
+    """
     found: dict[int, list[Interval]] = {camera_id: [] for camera_id in camera_ids}
     asked = {"cameras": list(found), "start_ms": start_ms, "end_ms": end_ms}
-    for camera_id, started, ended in db.session.execute(_MODES, asked):
-        found[camera_id].append((started, FOREVER_MS if ended is None else ended))
-    for camera_id, started, ended, planned in db.session.execute(_RECORDINGS, asked):
-        ends = [end for end in (ended, planned) if end is not None]
+    on_activity: dict[int, list[Planned]] = {}
+    for camera_id, rules in planned.by_camera(found, start_ms, end_ms).items():
+        for rule in rules:
+            if rule.mode == RecordingMode.ACTIVITY:
+                on_activity.setdefault(camera_id, []).append(rule)
+            else:
+                found[camera_id].append((rule.start_ms, rule.end_ms))
+    for camera_id, started, ended, planned_end in db.session.execute(_RECORDINGS, asked):
+        ends = [end for end in (ended, planned_end) if end is not None]
         found[camera_id].append((started, min(ends, default=FOREVER_MS)))
+    for camera_id, group in _around_activity(on_activity).items():
+        found[camera_id] += group
     return {camera_id: clip(group, start_ms, end_ms) for camera_id, group in found.items()}
+
+
+def _around_activity(on_activity: dict[int, list[Planned]]) -> dict[int, list[Interval]]:
+    """What is wanted because something moved: with the seconds around it, never beyond where the rule holds -
+    a time that the schedule calls off stays off."""
+    if not on_activity:
+        return {}
+    rules = [rule for group in on_activity.values() for rule in group]
+    asked = {
+        "cameras": list(on_activity),
+        "start_ms": min(rule.start_ms - rule.after_ms for rule in rules),
+        "end_ms": max(rule.end_ms + rule.before_ms for rule in rules),
+    }
+    found: dict[int, list[Interval]] = {camera_id: [] for camera_id in on_activity}
+    for camera_id, started, ended in db.session.execute(_ACTIVITY, asked):
+        for rule in on_activity[camera_id]:
+            end = FOREVER_MS if ended is None else ended + rule.after_ms
+            found[camera_id].append((max(started - rule.before_ms, rule.start_ms), min(end, rule.end_ms)))
+    return found
 
 
 def is_wanted_now(camera_id: int, *, at_ms: int | None = None) -> bool:

@@ -57,6 +57,7 @@ def upgrade():
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=True),
     sa.Column('created_at', cctv.models.columns.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('deleted_at', cctv.models.columns.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_schedule_user_id_user'), ondelete='SET NULL'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_schedule')),
     sa.UniqueConstraint('name', name=op.f('uq_schedule_name'))
@@ -125,6 +126,7 @@ def upgrade():
     sa.Column('schedule_id', sa.Integer(), nullable=False),
     sa.Column('started_ms', sa.BigInteger(), nullable=False),
     sa.Column('ended_ms', sa.BigInteger(), nullable=True),
+    sa.Column('time_zone', sa.String(length=64), nullable=False),
     sa.Column('weekly', sa.JSON(), nullable=False),
     sa.Column('exceptions', sa.JSON(), nullable=False),
     sa.ForeignKeyConstraint(['schedule_id'], ['schedule.id'], name=op.f('fk_schedule_version_schedule_id_schedule'), ondelete='CASCADE'),
@@ -191,6 +193,10 @@ def upgrade():
         batch_op.add_column(sa.Column('cloud_next_ms', sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column('cloud_tries', sa.Integer(), nullable=False, server_default='0'))
 
+    with op.batch_alter_table('mode_change', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('pre_roll_seconds', sa.Integer(), nullable=False, server_default='10'))
+        batch_op.add_column(sa.Column('post_roll_seconds', sa.Integer(), nullable=False, server_default='10'))
+
     with op.batch_alter_table('segment', schema=None) as batch_op:
         batch_op.add_column(sa.Column('chain_number', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('chain_hash', sa.String(length=64), nullable=True))
@@ -210,6 +216,12 @@ def upgrade():
     op.drop_index('ix_segment_time', 'segment')
     op.create_index('ix_segment_time', 'segment', ['stream_id', 'started_ms', 'ended_ms', 'state', 'size_bytes'])
 
+    # The one built-in schedule; its version gets the time zone of the site as soon as that is known.
+    op.execute("INSERT INTO schedule (name, is_active, version, created_at) VALUES ('Always', true, 1, CURRENT_TIMESTAMP)")
+    op.execute(
+        "INSERT INTO schedule_version (schedule_id, started_ms, ended_ms, time_zone, weekly, exceptions) "
+        "SELECT id, 0, NULL, 'UTC', '[" + ",".join(f'[{day},0,1440,"continuous"]' for day in range(7)) + "]', '[]' FROM schedule"
+    )
 
 
 def downgrade():
@@ -230,6 +242,10 @@ def downgrade():
         batch_op.drop_column('cloud_since_ms')
         batch_op.drop_column('cloud_detail')
         batch_op.drop_column('cloud_state')
+
+    with op.batch_alter_table('mode_change', schema=None) as batch_op:
+        batch_op.drop_column('post_roll_seconds')
+        batch_op.drop_column('pre_roll_seconds')
 
     with op.batch_alter_table('camera', schema=None) as batch_op:
         batch_op.drop_column('chain_hash')
