@@ -6,6 +6,7 @@ import pytest
 
 pytest_plugins = [
     "tests.fixtures.application",
+    "tests.fixtures.bucket",
     "tests.fixtures.processes",
     "tests.fixtures.browser",
 ]

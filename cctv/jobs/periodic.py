@@ -35,6 +35,9 @@ class Periodic:
 PERIODIC = (
     Periodic("periodic_tick", "cctv.jobs.tick.tick", 10),
     Periodic("periodic_mail", "cctv.jobs.mail.tick", 10),
+    Periodic("periodic_transfers", "cctv.jobs.transfers.tick", 10),
+    Periodic("periodic_transfer_rules", "cctv.jobs.transfers.plan", 60),
+    Periodic("periodic_transfer_rules_all", "cctv.jobs.transfers.plan_all", 3600),
     Periodic("periodic_hashes", "cctv.jobs.tick.hashes", 300),
     Periodic("periodic_hourly", "cctv.jobs.tick.hourly", 3600),
     Periodic("periodic_daily", "cctv.jobs.tick.daily", 86_400),

@@ -17,7 +17,7 @@ from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
 from cctv.intervals import overlaps
 from cctv.models import Camera, Run, Segment, SegmentState, Stream, StreamKind
-from cctv.services import chain
+from cctv.services import chain, transfer_rows
 from cctv.services.wanted import lock_cameras, wanted_by_camera
 from cctv.storage import disk, paths
 
@@ -72,7 +72,8 @@ def remove_expiring(segment_ids: Iterable[int]) -> int:
     """Unlink the files of marked rows, wait for the disk, then delete the rows; how many.
 
     A file that cannot be unlinked keeps its row, and `finish_expiring` tries again. Of files that have a link
-    in the chain it stays known that, why and when they went: mark them with `chain.expiring(reason)`.
+    in the chain it stays known that, why and when they went: mark them with `chain.expiring(reason)`. What
+    the bucket has of them goes as well.
     """
     ids = list(segment_ids)
     count = 0
@@ -80,6 +81,7 @@ def remove_expiring(segment_ids: Iterable[int]) -> int:
         gone = _unlink(ids[at : at + _BATCH])
         begin_writing()
         chain.record_removals(gone)
+        transfer_rows.let_go(gone)
         db.session.execute(
             delete(Segment)
             .where(Segment.id.in_(gone), Segment.state == SegmentState.EXPIRING)

@@ -16,7 +16,7 @@ from cctv.clock import from_ms, now_ms
 from cctv.extensions import begin_writing, db
 from cctv.intervals import total_ms
 from cctv.models import Camera, Event, RemovalReason, Run, Segment, SegmentState, Stream, StreamKind
-from cctv.services import chain, gaps, segments
+from cctv.services import chain, gaps, segments, transfer_rows
 from cctv.services.wanted import lock_cameras
 from cctv.storage import paths
 from cctv.storage.measure import ClosedFile, measure
@@ -83,7 +83,7 @@ def of_vanished_runs(node_id: int, seen: set[str]) -> list[Lost]:
             )
             .join(Run, Run.id == Segment.run_id)
             .join(Stream, Stream.id == Segment.stream_id)
-            .where(Run.key == key, Segment.state != SegmentState.EXPIRING)
+            .where(Run.key == key, Segment.state.not_in([SegmentState.EXPIRING, SegmentState.CLOUD]))
         )
         rows = db.session.execute(query).all()
         if rows and paths.run_dir(media_dir, rows[0].camera_id, key).is_dir():
@@ -104,6 +104,7 @@ def prune(node_id: int, lost: list[Lost]) -> Pruned:
     db.session.commit()
     if len(lost) >= BREAKER_LEAST and len(lost) > BREAKER_SHARE * total:
         return Pruned(0, 0, len(lost))
+    lost = _without_copied(lost)
     cameras = {entry.camera_id for entry in lost}
     lost_ms = sum(
         _prune_camera(camera_id, [entry for entry in lost if entry.camera_id == camera_id])
@@ -112,11 +113,26 @@ def prune(node_id: int, lost: list[Lost]) -> Pruned:
     return Pruned(len(lost), lost_ms, 0)
 
 
+def _without_copied(lost: list[Lost]) -> list[Lost]:
+    """Those of which the bucket has no verified copy; the others are read from there from now on."""
+    ids = [entry.segment_id for entry in lost]
+    begin_writing()
+    copied = transfer_rows.read_from_copies(ids)
+    if copied:
+        text = (
+            f"{len(copied)} stored files are gone or damaged; they are read from their copies in the cloud."
+        )
+        db.session.add(Event(at_ms=now_ms(), kind="storage", severity="warn", text=text))
+    db.session.commit()
+    return [entry for entry in lost if entry.segment_id not in copied]
+
+
 def _prune_camera(camera_id: int, lost: list[Lost]) -> int:
     """Milliseconds of footage that are gone."""
     begin_writing()
     lock_cameras([camera_id])
     chain.record_removals([entry.segment_id for entry in lost], reason=RemovalReason.LOST)
+    transfer_rows.let_go([entry.segment_id for entry in lost])
     db.session.execute(
         delete(Segment)
         .where(Segment.id.in_([entry.segment_id for entry in lost]))

@@ -9,13 +9,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cctv import config
 from cctv.clock import now_ms
-from cctv.errors import NotFound
+from cctv.errors import NotFound, Unavailable
 from cctv.intervals import Interval, overlaps
 from cctv.media.boxes import Fragment, NotMedia, read_init, scan
 from cctv.media.playlists import Cell, recorded
 from cctv.models.segment import TICKS_PER_MS
+from cctv.services import footage_files
 from cctv.services.finding import TOLERANCE_MS, FoundSegment, find_segments
 from cctv.services.wanted import wanted
 from cctv.storage import paths
@@ -25,6 +25,7 @@ LONGEST_PLAYLIST_MS = 6 * 3_600_000  # 5,400 cells; the page asks for an hour at
 _LEAST_TICKS = LEAST_CELL_S * 1000 * TICKS_PER_MS
 _STEADY_TARGET_S = 10  # of a growing playlist: it must not change, and 4 s plus a group of pictures fits
 _LONGEST_FRAGMENT_BYTES = 16 << 20
+_HEAD_OF_FRAGMENT_BYTES = 128 * 1024  # its moof; of a copy in the cloud no more is fetched
 _FINISHED_AFTER_MS = 120_000  # by then every file of an interval has its row
 
 
@@ -122,6 +123,7 @@ def key_frame_at(camera_id: int, ms: int) -> KeyFrame:
 
     Raises:
         NotFound: nothing was recorded then, or its file is gone.
+        Unavailable: it is only in the cloud, which cannot be read now.
     """
     found = find_segments(camera_id, ms, ms + 1) if wanted(camera_id, ms, ms + 1) else []
     entry = next((entry for entry in found if entry.from_ms <= ms < entry.to_ms), None)
@@ -233,7 +235,10 @@ def _positions(blocks: list[list[_Piece]]) -> list[tuple[int, int, float]]:
 def _lead_ms(piece: _Piece) -> int:
     """By how much the sound begins before the picture. Players take the earlier one as the start of a cell; a
     run may begin with a quarter of a second of it, later cells differ by less than a frame of sound."""
-    fragment = _first_fragment(piece.found, piece.offset)
+    try:
+        fragment = _first_fragment(piece.found, piece.offset)
+    except Unavailable:  # only in the cloud, which is away: the pieces themselves will say so
+        fragment = None
     if fragment is None:
         return 0
     return max(0, fragment.start_ticks - fragment.min_start_ticks) // TICKS_PER_MS
@@ -242,10 +247,10 @@ def _lead_ms(piece: _Piece) -> int:
 def _first_fragment(entry: FoundSegment, offset: int) -> Fragment | None:
     """The fragment at an offset of a file, or None when it is not there (any more)."""
     try:
-        descriptor = paths.open_segment(
-            config.current().media_dir, entry.camera_id, entry.run_key, entry.number
+        descriptor = footage_files.open_part(
+            entry.camera_id, entry.run_key, entry.number, offset, _HEAD_OF_FRAGMENT_BYTES
         )
-    except OSError:
+    except NotFound:
         return None
     try:
         end = min(entry.size_bytes, offset + _LONGEST_FRAGMENT_BYTES)

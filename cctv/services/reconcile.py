@@ -6,6 +6,7 @@ be away for a moment: a volume without its marker, or very much missing at once,
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -153,10 +154,12 @@ def _reconcile_run(
     if not numbers and not rows and not is_written and _age_s(directory) > _RUN_AFTER_S:
         report.removed_runs += disk.remove_run(media_dir, camera_id, run_key)
     present = {number: _size(directory, number) for number in numbers}
+    _remove_released(directory, rows, present)
     suspects = [
         row
         for row in rows.values()
-        if row.state != SegmentState.EXPIRING and present.get(row.number, -1) < row.size_bytes
+        if row.state not in (SegmentState.EXPIRING, SegmentState.CLOUD)
+        and present.get(row.number, -1) < row.size_bytes
     ]
     # Looked at again: between the two looks a file may have left the ring as it should.
     still = _rows_of(run_key) if suspects else {}
@@ -165,6 +168,14 @@ def _reconcile_run(
         for row in suspects
         if still.get(row.number, row) == row and row.number in still
     ]
+
+
+def _remove_released(directory: Path, rows: dict[int, _Row], present: dict[int, int]) -> None:
+    """Files whose footage is read from the bucket by now: a crash came between the row and the file."""
+    for row in rows.values():
+        if row.state == SegmentState.CLOUD and row.number in present:
+            with contextlib.suppress(OSError):  # tried again in an hour
+                disk.unlink(directory / paths.segment_name(row.number))
 
 
 def _facts_of(

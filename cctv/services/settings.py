@@ -27,6 +27,17 @@ DEFAULTS: dict[str, Any] = {
     "evidence_keys": {},  # public halves (hex) of the keys that sign evidence, by name
     "evidence_mail": "",  # where the daily heads of the chains go; empty: nowhere
     "disk_limit_percent": 90,  # of the media disk; above it the oldest footage goes
+    # The bucket (services/cloud.py); GCP_STORAGE_* of the environment wins over the first five.
+    "cloud_is_on": False,
+    "cloud_bucket": "",
+    "cloud_project": "",
+    "cloud_prefix": "",  # of object names
+    "cloud_credential_sealed": "",  # keys.encrypt of the service account's key
+    "cloud_rules": [],  # what is copied without being asked for: see services/transfer_rules.py
+    "cloud_rules_since_ms": 0,  # footage from before it is only copied on request
+    "cloud_hours": [],  # ["22:00", "06:00"] at the site; empty: always
+    "cloud_limit_mbit": 0,  # a second and machine; 0: as fast as it goes
+    "cloud_trial": {},  # the last test of the bucket, with its steps
 }
 
 

@@ -24,8 +24,7 @@ from cctv.media.boxes import NotMedia, read_init, scan
 from cctv.media.clip import still as decode
 from cctv.models import Segment, SegmentState, Stream
 from cctv.models.segment import unpack_gops
-from cctv.services import finding, playback
-from cctv.storage import paths
+from cctv.services import finding, footage_files, playback
 
 PREVIEW_WIDTH = 192
 TILE_WIDTH = 640
@@ -34,7 +33,8 @@ _DECODERS = 2  # at once in this process; the rest wait
 _WAIT_SECONDS = 5.0
 _RING_MS = 60_000  # a snapshot may be of a moment that nobody records
 _BEFORE_MS = 20_000  # how far before the moment a key frame may lie: the longest usual distance of two
-_READ_BYTES = 8 << 20  # of a group of pictures; a key frame and its neighbour are far smaller
+# A key frame and its neighbour; what is only in the cloud comes over the line, so little is tried first.
+_READ_BYTES = (1 << 20, 8 << 20)
 
 
 class NoPicture(NotFound):
@@ -67,7 +67,7 @@ def at(camera_id: int, at_ms: int, *, width: int | None = None) -> Picture:
 
     Raises:
         NotFound: nothing was recorded then, or nobody keeps it.
-        Unavailable: too many pictures are being made just now.
+        Unavailable: too many pictures are being made just now, or it is only in the cloud, which is away.
     """
     if at_ms < now_ms() - _RING_MS:
         key = playback.key_frame_at(camera_id, at_ms)
@@ -172,19 +172,26 @@ def _key_before(gops: list[tuple[int, int]], ticks: int) -> tuple[int, int]:
 def _key_frame(camera_id: int, run_key: str, number: int, offset: int) -> bytes:
     """Init, key fragment and the one after it."""
     try:
-        descriptor = paths.open_segment(config.current().media_dir, camera_id, run_key, number)
-    except (OSError, ValueError):
-        raise NotFound("This footage is not there (any more).") from None
+        for most in _READ_BYTES:
+            found = _read_two(camera_id, run_key, number, offset, most)
+            if found is not None:
+                return found
+    except (OSError, ValueError, NotMedia):
+        raise NotFound("This footage cannot be read.") from None
+    raise NotFound("This footage is damaged.")
+
+
+def _read_two(camera_id: int, run_key: str, number: int, offset: int, most: int) -> bytes | None:
+    """The same from the next `most` bytes; None when no fragment ends in them."""
+    descriptor = footage_files.open_part(camera_id, run_key, number, offset, most)
     try:
         init = read_init(descriptor)
         size = os.fstat(descriptor).st_size
-        fragments = scan(descriptor, init, offset, end=min(size, offset + _READ_BYTES))[:2]
+        fragments = scan(descriptor, init, offset, end=min(size, offset + most))[:2]
         if not fragments:
-            raise NotFound("This footage is damaged.")
+            return None
         head = os.pread(descriptor, init.size, 0)
         return head + os.pread(descriptor, fragments[-1].end_offset - offset, offset)
-    except (OSError, NotMedia):
-        raise NotFound("This footage cannot be read.") from None
     finally:
         os.close(descriptor)
 

@@ -1,0 +1,25 @@
+"""RQ entry points of copies in the cloud; those with a node run on that node."""
+
+from cctv.services import transfer_rules, transfers
+
+
+def tick() -> None:
+    """Every 10 s: give the nodes that have something to do their turn."""
+    transfers.dispatch()
+
+
+def plan() -> None:
+    """Every minute: ask for what the rules want of what was kept lately."""
+    transfer_rules.plan()
+    transfers.dispatch()
+
+
+def plan_all() -> None:
+    """After the rules were changed, and every hour: look at everything that they hold for."""
+    transfer_rules.plan_all()
+    transfers.dispatch()
+
+
+def run(node_id: int, turn: str) -> None:
+    """A slice of a node's transfers."""
+    transfers.run(node_id, turn)
