@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     roles = parser.add_subparsers(dest="role", required=True)
     roles.add_parser("capture", help="captures the cameras of this machine")
     jobs = roles.add_parser("jobs", help="runs the jobs of one queue")
-    jobs.add_argument("queue", help="high, default, or media (the jobs on this machine's own disk)")
+    jobs.add_argument("queue", help="high, default, mail; media or activity (this machine's own disk)")
     roles.add_parser("scheduler", help="enqueues the periodic jobs")
     roles.add_parser("all", help="all of these for one machine, restarted when they end")
     given = parser.parse_args(arguments)

@@ -58,6 +58,12 @@ def media(node_key: str) -> str:
     return f"media-{node_key}"
 
 
+def activity(node_key: str) -> str:
+    """The queue of looking for activity in one node's files. Its own, as it is never done: an export would
+    wait behind it, and what waits behind an export for longer than the ring is deep is gone."""
+    return f"activity-{node_key}"
+
+
 def connect(url: str, *, timeout_seconds: float | None = 0.5, kind: type[Redis] = Redis) -> Redis:
     """A connection whose calls end: redis-py's own retries held a request for 37 s (measured).
 
@@ -97,6 +103,14 @@ def has_waiting(name: str) -> bool:
 def known(connection: Redis | None = None) -> list[Queue]:
     """Every queue that has ever had a job."""
     return Queue.all(connection=connection or redis_connection(), serializer=JSONSerializer)
+
+
+def is_idle(queue_name: str) -> bool:
+    """Whether no job waits there; also True when Redis does not answer."""
+    try:
+        return queue(queue_name).count == 0
+    except (RedisError, OSError):
+        return True
 
 
 def enqueue(

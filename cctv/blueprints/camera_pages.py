@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from flask import Flask
 
-from cctv.blueprints import camera_actions, camera_setup, cameras, diagnose, overview, probes, wall
+from cctv.blueprints import (
+    camera_actions,
+    camera_activity,
+    camera_setup,
+    cameras,
+    diagnose,
+    overview,
+    probes,
+    wall,
+)
 from cctv.blueprints._live import register_live
 from cctv.blueprints._words import register_words
 
@@ -16,5 +25,5 @@ def register_camera_pages(app: Flask) -> None:
     """Make the pages, spellings and macros known; after `register_frame`, whose macros they use."""
     register_words(app)
     register_live(app)
-    for page in (overview, wall, cameras, camera_actions, camera_setup, diagnose, probes):
+    for page in (overview, wall, cameras, camera_actions, camera_activity, camera_setup, diagnose, probes):
         app.register_blueprint(page.blueprint)

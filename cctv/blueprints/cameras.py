@@ -246,6 +246,7 @@ def _hour(camera: Camera) -> list[Span]:
     lane = timeline.lanes([camera.id], since, until, resolution_ms=2000)[0]
     parts = [(start, end, "recorded", "Recorded") for start, end in lane.recorded]
     parts += [(start, end, "manual", "Somebody pressed Record") for start, end in lane.manual]
+    parts += [(mark.started_ms, mark.ended_ms, "activity", "Activity") for mark in lane.activity]
     parts += [(gap.started_ms, gap.ended_ms, "gap", gap.sentence) for gap in lane.gaps]
     return [_span(part, since, until) for part in parts]
 

@@ -28,6 +28,7 @@ _MOST_CAMERAS = 4  # in step
 _SHORTEST_MS, _LONGEST_MS = 60_000, 25 * 3600_000
 _AXIS_STEPS_MS = (10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 10_800_000)
 _MOST_TICKS = 9
+_AT_START_MS, _PAST_START_MS = 500, 3000  # so close to a beginning one is at it: not that one is meant
 _CLOCKS_CHANGE_BY_MS = 900_000  # offsets of time zones are multiples of this
 
 
@@ -116,6 +117,18 @@ def seek() -> Response:
         previous_ms=found.previous_ms,
         why=found.sentence,
     )
+
+
+@blueprint.get("/activity")
+@login_required
+def find_activity() -> Response:
+    """Where the activity of camera `cam` before (`to=previous`) or after `t` begins; null: there is none."""
+    camera = access.authorise(_user(), request.args.get("cam", 0, type=int), Action.PLAYBACK)
+    assert camera is not None  # an id was given
+    is_forward = request.args.get("to") != "previous"
+    at_ms = request.args.get("t", clock.now_ms(), type=int)
+    at_ms += _AT_START_MS if is_forward else -_PAST_START_MS
+    return jsonify(at_ms=timeline.find_activity(camera.id, at_ms, is_forward=is_forward))
 
 
 @blueprint.get("/calendar")

@@ -6,6 +6,7 @@ What touches bytes is enqueued for the node that holds them.
 from __future__ import annotations
 
 from cctv import queue
+from cctv.services import activity as watched
 from cctv.services import (
     audit_check,
     captures,
@@ -52,6 +53,14 @@ def daily() -> None:
     mail.forget_old()
     notices.forget_old()
     scrub.check_chains()
+
+
+def activity() -> None:
+    """Every 20 s: each node looks for activity in what was stored since; who does not is told of."""
+    for node in nodes.list_nodes():
+        if queue.is_idle(queue.activity(node.key)):
+            queue.enqueue(queue.activity(node.key), "cctv.jobs.activity.watch", node.id)
+    watched.tell_of_silence()
 
 
 def hashes() -> None:

@@ -48,13 +48,13 @@ class JobWorker(Worker):
 
 
 def work(name: str) -> int:
-    """Run the jobs of queue `name` until TERM; `media` means the queue of this machine's disk.
+    """Run the jobs of queue `name` until TERM; `media` and `activity` mean those of this machine's disk.
 
     The worker has no fixed name: one left by a crash would block the next for minutes.
     """
     app = create_app(Config.from_environment())
     with app.app_context():
-        queue_name = queue.media(nodes.key()) if name == "media" else name
+        queue_name = _queue_name(name)
         connection = queue.connect(app.config["REDIS_URL"], timeout_seconds=None)
         worker = JobWorker(
             [queue.queue(queue_name, connection)],
@@ -67,3 +67,12 @@ def work(name: str) -> int:
         # Retry intervals and enqueue_in need one worker with RQ's own scheduler; one is enough.
         worker.work(with_scheduler=name == queue.DEFAULT, logging_level="WARNING")
     return 0
+
+
+def _queue_name(name: str) -> str:
+    if name == "activity":
+        # Before the fork of each job: importing numpy takes longer than a look at a camera.
+        from cctv.services import activity_watch  # noqa: F401
+
+        return queue.activity(nodes.key())
+    return queue.media(nodes.key()) if name == "media" else name

@@ -275,6 +275,22 @@ def snapshot_argv(*, width: int | None = None, ffmpeg_path: str = "ffmpeg") -> l
     return _compile(output, ffmpeg_path, loglevel="error")
 
 
+def glances_argv(width: int, height: int, *, ffmpeg_path: str = "ffmpeg") -> list[str]:
+    """stdin: init and key fragments of one run. stdout: each key frame as grey pixels of `width` x `height`,
+    one after the other; stderr: a line of showinfo for each, with its decode time of the file as pts."""
+    source = _own_bytes(
+        threads=1,  # cheapest a picture
+        skip_frame="nokey",  # the fragment goes on behind the key frame
+        skip_loop_filter="all",  # a tenth of the work, and no other picture is made from this one
+        flags="-output_corrupt",  # what could not be decoded whole would look like something that moved
+        err_detect="explode",  # and neither shall it be patched up
+        copyts=None,  # times of the file, not counted from its first picture
+    )
+    scaled = f"scale={width}:{height}:flags=area,format=gray,showinfo=checksum=0"
+    output = ffmpeg.output(source["v:0"], "pipe:1", format="rawvideo", vf=scaled, fps_mode="passthrough")
+    return _compile(output, ffmpeg_path, loglevel="info")  # showinfo speaks at this level
+
+
 def clip_argv(
     list_path: Path,
     out_path: Path,

@@ -50,9 +50,10 @@ def _prlimit() -> str | None:
     return shutil.which("prlimit")
 
 
-def confined(argv: list[str]) -> list[str]:
+def confined(argv: list[str], *, cpu_seconds: int = 10) -> list[str]:
     """The same command for decoding bytes that a camera sent: it dies with the thread that starts it, may
-    take 10 s of CPU and 2 GB, opens few files and writes none (THREATS 43). Unchanged without util-linux."""
+    take `cpu_seconds` of CPU and 2 GB, opens few files and writes none (THREATS 43). Unchanged without
+    util-linux."""
     prlimit = _prlimit()
-    limits = ["--cpu=10", "--as=2147483648", "--fsize=0", "--nofile=64", "--core=0"]
+    limits = [f"--cpu={cpu_seconds}", "--as=2147483648", "--fsize=0", "--nofile=64", "--core=0"]
     return dying_with_parent([prlimit, *limits, "--", *argv] if prlimit else argv)

@@ -53,6 +53,9 @@ class Camera(db.Model):  # type: ignore[name-defined]
     sensitivity: Mapped[int] = mapped_column(Integer, default=50)  # of activity, 1 to 100
     # {"name", "points": [[x, y], ...] as shares of the picture, "is_ignored"}; none: all of it counts
     zones: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    # Pictures before this moment were compared, or given up; null: none yet.
+    activity_seen_ms: Mapped[int | None] = mapped_column(BigInteger)
+    activity_trouble: Mapped[str] = mapped_column(String(200), default="")  # of the last look, in words
     keep_days: Mapped[int | None] = mapped_column(Integer)  # null: the default of the settings
     keep_bytes: Mapped[int | None] = mapped_column(BigInteger)  # null: no limit of its own
     chain_number: Mapped[int] = mapped_column(Integer, default=0)  # of the newest link; services/chain.py

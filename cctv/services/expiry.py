@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, not_, select, update
 
 from cctv import config
 from cctv.clock import now_ms
@@ -22,6 +22,11 @@ from cctv.services.wanted import lock_cameras, wanted_by_camera
 from cctv.storage import disk, paths
 
 RING_SECONDS = 60  # the least depth of the ring after a file's end; a longer pre-roll makes it deeper
+# Where activity decides what is kept, a file waits until its pictures, and those whose pre-roll it is, were
+# compared - but not for ever: a comparison that does not come must not fill the disk.
+LONGEST_WAIT_MS = 3_600_000
+_LATEST_START_MS = 60_000  # activity is said to begin so much before it was seen, at most
+_DECIDED_BY_ACTIVITY = ("activity", "schedule")  # recording modes
 _BATCH = 200  # files a transaction: a writer must not hold SQLite for long
 
 _log = logging.getLogger(__name__)
@@ -104,12 +109,24 @@ def _ring_candidates(node_id: int, at_ms: int) -> list[_Candidate]:
             Segment.ended_ms < at_ms - depth * 1000,
             Segment.is_locked.is_(False),
             Run.node_id == node_id,
+            not_(_waits_for_activity(at_ms)),
         )
         .order_by(Segment.ended_ms)
         .limit(_BATCH)
     ).all()
     db.session.commit()
     return [_Candidate(*row) for row in rows]
+
+
+def _waits_for_activity(at_ms: int) -> ColumnElement[bool]:
+    """Whether something that moved, not looked for yet, may still want the file."""
+    needed_ms = Segment.ended_ms + Camera.pre_roll_seconds * 1000 + _LATEST_START_MS
+    return and_(
+        Camera.watches_activity,
+        Camera.recording_mode.in_(_DECIDED_BY_ACTIVITY),
+        Segment.ended_ms > at_ms - LONGEST_WAIT_MS,
+        func.coalesce(Camera.activity_seen_ms, 0) < needed_ms,
+    )
 
 
 def _divide(candidates: list[_Candidate]) -> tuple[list[int], list[int]]:

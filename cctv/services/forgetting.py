@@ -1,4 +1,4 @@
-"""The history of times of which no footage is left is forgotten: states, gaps and events, ninety days later.
+"""The history of times without footage is forgotten ninety days later: states, gaps, activity, events.
 
 Deletes rows only, in small batches, so that nobody who writes waits for it; never footage, never a promise.
 """
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, select
 
 from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
-from cctv.models import Camera, Event, Gap, Segment, StateChange, Stream
+from cctv.models import Activity, Camera, Event, Gap, Segment, StateChange, Stream
 from cctv.services.finding import NOT_KEPT
 
 KEPT_MS = 90 * 86_400_000  # the least; longer where there is older footage
@@ -26,6 +26,7 @@ class Forgotten(NamedTuple):
     states: int
     gaps: int
     events: int
+    activity: int
 
 
 class _Horizon(NamedTuple):
@@ -44,16 +45,19 @@ def forget_history(*, at_ms: int | None = None, seconds: float = 240.0) -> Forgo
     limit_ms = (now_ms() if at_ms is None else at_ms) - KEPT_MS
     until = time.monotonic() + seconds
     horizons = _horizons(limit_ms)
-    states = gaps = events = 0
+    states = gaps = activity = events = 0
     for camera_id, stream_ids, before_ms in horizons:
         told = (StateChange.started_ms < before_ms, StateChange.ended_ms < before_ms)
         states += _forget(StateChange, StateChange.stream_id.in_(stream_ids), *told, until=until)
         gone = (Gap.started_ms < before_ms, Gap.ended_ms < before_ms)
         gaps += _forget(Gap, Gap.camera_id == camera_id, *gone, until=until)
+        activity += _forget(
+            Activity, Activity.camera_id == camera_id, Activity.started_ms < before_ms, until=until
+        )
         events += _forget(Event, Event.camera_id == camera_id, Event.at_ms < before_ms, until=until)
     oldest_ms = min((horizon.before_ms for horizon in horizons), default=limit_ms)
     events += _forget(Event, Event.camera_id.is_(None), Event.at_ms < oldest_ms, until=until)
-    return Forgotten(states, gaps, events)
+    return Forgotten(states, gaps, events, activity)
 
 
 def _horizons(limit_ms: int) -> list[_Horizon]:

@@ -16,11 +16,13 @@ from cctv.clock import day_bounds_ms, now_ms
 from cctv.extensions import db
 from cctv.intervals import Interval, clip, intersect, union
 from cctv.models import Recording, RecordingKind, Segment
-from cctv.services import elsewhere, gaps, settings
+from cctv.services import activity, elsewhere, gaps, settings
+from cctv.services.activity import Mark
 from cctv.services.finding import (
     LONGEST_FILE_MS,
     NOT_KEPT,
     TOLERANCE_MS,
+    covered,
     main_streams,
     open_intervals,
     stream_id_of,
@@ -29,6 +31,7 @@ from cctv.services.gap_causes import ExplainedGap
 from cctv.services.wanted import wanted
 
 _STEP = 300  # files a look when searching for the next footage: about five hours
+_MOST_PASSED_OVER = 100  # episodes that nobody kept, when looking for one that can be played
 _BEFORE_END_MS = 10_000  # "previous" leads to where the last ten seconds of that footage begin
 
 
@@ -51,7 +54,7 @@ class Lane:
     gaps: list[LaneGap]
     manual: list[Interval]
     locked: list[Interval]
-    activity: list[Interval] = field(default_factory=list)
+    activity: list[Mark] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,8 @@ def lanes(
     holes = gaps.find_holes(ids, start_ms, until_ms)
     missing = {camera_id: found.missing for camera_id, found in holes.items()}
     explained = gaps.explain(missing, start_ms, until_ms, at_ms=at_ms)
-    manual, locked, activity = _recordings(ids, start_ms, until_ms)
+    manual, locked = _recordings(ids, start_ms, until_ms)
+    moved = activity.marks(ids, start_ms, until_ms, resolution_ms=resolution_ms)
     answer = []
     for camera_id in ids:
         recorded = intersect(holes[camera_id].wanted, holes[camera_id].covered)
@@ -102,7 +106,7 @@ def lanes(
                 gaps=_coarse(explained[camera_id], resolution_ms),
                 manual=union(manual[camera_id], join_ms=resolution_ms),
                 locked=intersect(locked[camera_id], recorded),
-                activity=union(activity[camera_id], join_ms=resolution_ms),
+                activity=moved[camera_id],
             )
         )
     return answer
@@ -148,7 +152,7 @@ def month_of(camera_ids: Iterable[int], month: str) -> MonthDays:
     bounds = {day: day_bounds_ms(day, zone) for day in recorded}
     start_ms = min(start for start, _end in bounds.values())
     end_ms = min(max(end for _start, end in bounds.values()), now_ms())
-    manual, locked, _activity = _recordings(ids, start_ms, end_ms)
+    manual, locked = _recordings(ids, start_ms, end_ms)
 
     def touched(found: dict[int, list[Interval]]) -> set[date]:
         spans = [span for spans in found.values() for span in spans]
@@ -182,6 +186,28 @@ def previous_recorded(camera_id: int, ms: int) -> int | None:
         if len(files) < _STEP:
             return None
         cursor = min(start for start, _end in files)
+
+
+def find_activity(camera_id: int, ms: int, *, is_forward: bool) -> int | None:
+    """Where the next recorded activity after a moment begins, or the one before it; None when there is none.
+
+    What moved while nobody wanted it is passed over: there is nothing to play.
+    """
+    find = activity.next_after if is_forward else activity.previous_before
+    cursor = ms
+    for _ in range(_MOST_PASSED_OVER):
+        row = find([camera_id], cursor)
+        if row is None:
+            return None
+        end_ms = max(row.ended_ms or now_ms(), row.started_ms + 1)
+        kept = intersect(
+            wanted(camera_id, row.started_ms, end_ms),
+            covered(camera_id, row.started_ms, end_ms),
+        )
+        if kept:
+            return kept[0][0]
+        cursor = row.started_ms
+    return None
 
 
 def locate(camera_id: int, ms: int, *, at_ms: int | None = None) -> Location:
@@ -235,11 +261,10 @@ def _coarse(found: list[ExplainedGap], resolution_ms: int) -> list[LaneGap]:
 
 def _recordings(
     camera_ids: list[int], start_ms: int, end_ms: int
-) -> tuple[dict[int, list[Interval]], dict[int, list[Interval]], dict[int, list[Interval]]]:
-    """(what people started, what is locked, what was kept because something moved) by camera."""
+) -> tuple[dict[int, list[Interval]], dict[int, list[Interval]]]:
+    """(what people started, what is locked) by camera."""
     manual: dict[int, list[Interval]] = {camera_id: [] for camera_id in camera_ids}
     locked: dict[int, list[Interval]] = {camera_id: [] for camera_id in camera_ids}
-    activity: dict[int, list[Interval]] = {camera_id: [] for camera_id in camera_ids}
     query = select(
         Recording.camera_id,
         Recording.kind,
@@ -251,21 +276,16 @@ def _recordings(
         Recording.camera_id.in_(camera_ids),
         Recording.started_ms < end_ms,
         or_(Recording.ended_ms.is_(None), Recording.ended_ms > start_ms),
-        or_(
-            Recording.kind.in_([RecordingKind.MANUAL, RecordingKind.ACTIVITY]),
-            Recording.locked_by.is_not(None),
-        ),
+        or_(Recording.kind == RecordingKind.MANUAL, Recording.locked_by.is_not(None)),
     )
     for camera_id, kind, started, ended, planned, locked_by in db.session.execute(query):
         end = min([end for end in (ended, planned) if end is not None], default=end_ms)
         shown = clip([(started, end)], start_ms, end_ms)
         if kind == RecordingKind.MANUAL:
             manual[camera_id] += shown
-        if kind == RecordingKind.ACTIVITY:
-            activity[camera_id] += shown
         if locked_by is not None:
             locked[camera_id] += shown
-    return manual, locked, activity
+    return manual, locked
 
 
 def _kept_files(
@@ -289,8 +309,8 @@ def _kept_files(
 
 
 def _recorded(camera_id: int, files: list[Interval], start_ms: int, end_ms: int) -> list[Interval]:
-    covered = clip(union(files, join_ms=TOLERANCE_MS), start_ms, end_ms)
-    return intersect(wanted(camera_id, start_ms, end_ms), covered) if covered else []
+    there = clip(union(files, join_ms=TOLERANCE_MS), start_ms, end_ms)
+    return intersect(wanted(camera_id, start_ms, end_ms), there) if there else []
 
 
 def _days_of(month: str) -> list[date]:

@@ -43,7 +43,7 @@ def workers() -> list[Plan]:
             argv=(sys.executable, str(_ROOT / "worker.py"), "jobs", queue),
             start_after_seconds=_LATER_SECONDS,
         )
-        for queue in ("high", "default", "mail", "media")
+        for queue in ("high", "default", "mail", "media", "activity")
     ]
     return [
         Plan(

@@ -28,12 +28,23 @@ def _cache() -> Path:
 
 @functools.cache
 def run_files(
-    kind: str = "h264", *, seconds: int = 12, sound: bool = False, size: str = "320x240"
+    kind: str = "h264",
+    *,
+    seconds: int = 12,
+    sound: bool = False,
+    size: str = "320x240",
+    picture: str = "testsrc2",
 ) -> tuple[Path, ...]:
     """The 4 s files of one run: 25 pictures and one key frame a second, times from EPOCH_S. Only to be
     read."""
     directory = Path(tempfile.mkdtemp(dir=_cache()))
-    inputs = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25", *(TONE if sound else [])]
+    inputs = [
+        "-f",
+        "lavfi",
+        "-i",
+        picture if ":" in picture else f"{picture}=size={size}:rate=25",
+        *(TONE if sound else []),
+    ]
     coding = [*(H265 if kind == "h265" else H264), "-g", "25", "-bf", "0", *(AAC if sound else [])]
     files = ["-f", "segment", "-segment_time", "4", "-segment_format", "mp4", "-segment_format_options"]
     files += [f"{SEGMENT_FORMAT}:output_ts_offset={EPOCH_S}", f"{directory}/%05d.mp4"]

@@ -101,13 +101,20 @@ def add_state(
 
 
 def put_real_run(
-    camera: Camera, *, ordinal: int = 1, seconds: int = 12, shift_ms: int = 0, sound: bool = False, node: Node
+    camera: Camera,
+    *,
+    ordinal: int = 1,
+    seconds: int = 12,
+    shift_ms: int = 0,
+    sound: bool = False,
+    node: Node,
+    picture: str = "testsrc2",
 ) -> Path:
     """The folder of a run of real 4 s files, a key frame a second; shown `shift_ms` later than EPOCH_S."""
     run = run_of(camera, epoch_ms=EPOCH_S * 1000 + shift_ms, ordinal=ordinal, node=node)
     directory = paths.run_dir(config.current().media_dir, camera.id, run.run)
     directory.mkdir(parents=True)
-    for number, source in enumerate(run_files(seconds=seconds, sound=sound)):
+    for number, source in enumerate(run_files(seconds=seconds, sound=sound, picture=picture)):
         target = directory / paths.segment_name(number)
         shutil.copyfile(source, target)
         end_s = EPOCH_S + shift_ms / 1000 + 4 * (number + 1)

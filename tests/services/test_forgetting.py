@@ -50,12 +50,12 @@ def test_what_is_older_than_ninety_days_and_than_the_footage_goes() -> None:
     for camera in (empty, full, young):
         tell(camera, 300, 150, 91, 89, 20, 1)
     tell(None, 300, 150, 91, 1)
-    assert forgetting.forget_history(at_ms=NOW) == (7, 7, 8)
+    assert forgetting.forget_history(at_ms=NOW) == (7, 7, 8, 0)
     assert left(empty) == left(young) == {89, 20, 1}
     assert left(full) == {150, 91, 89, 20, 1}
     everywhere = db.session.query(Event.text).filter_by(camera_id=None).order_by(Event.id)
     assert [text for (text,) in everywhere] == ["150 days ago", "91 days ago", "1 days ago"]
-    assert forgetting.forget_history(at_ms=NOW) == (0, 0, 0)
+    assert forgetting.forget_history(at_ms=NOW) == (0, 0, 0, 0)
 
 
 def test_what_goes_on_and_what_reaches_into_the_kept_time_stays() -> None:
@@ -66,7 +66,7 @@ def test_what_goes_on_and_what_reaches_into_the_kept_time_stays() -> None:
         Gap(camera_id=camera.id, started_ms=NOW - 300 * DAY, ended_ms=NOW - 80 * DAY, cause="deleted_rule")
     )
     db.session.commit()
-    assert forgetting.forget_history(at_ms=NOW) == (0, 0, 0)
+    assert forgetting.forget_history(at_ms=NOW) == (0, 0, 0, 0)
 
 
 def test_the_timeline_says_that_it_was_too_long_ago() -> None:
@@ -115,5 +115,5 @@ def test_nobody_waits_for_it(held_ms: list[float]) -> None:
 def test_it_ends_in_time_and_goes_on_the_next_day() -> None:
     camera = make_camera(since_ms=NOW - 400 * DAY)
     tell(camera, 300)
-    assert forgetting.forget_history(at_ms=NOW, seconds=0) == (0, 0, 0)
-    assert forgetting.forget_history(at_ms=NOW) == (1, 1, 1)
+    assert forgetting.forget_history(at_ms=NOW, seconds=0) == (0, 0, 0, 0)
+    assert forgetting.forget_history(at_ms=NOW) == (1, 1, 1, 0)

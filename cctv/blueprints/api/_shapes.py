@@ -148,6 +148,11 @@ def count(says: str, **options: Any) -> fields.Integer:
     return fields.Integer(metadata={"description": says}, **options)
 
 
+def share(says: str, **options: Any) -> fields.Float:
+    """A part of one in an answer, 0 to 1."""
+    return fields.Float(metadata={"description": says, "minimum": 0, "maximum": 1}, **options)
+
+
 def moment(says: str, **options: Any) -> fields.AwareDateTime:
     """A time of an answer in RFC 3339, UTC."""
     return fields.AwareDateTime(format="iso", default_timezone=UTC, metadata={"description": says}, **options)

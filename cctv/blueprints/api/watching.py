@@ -29,6 +29,7 @@ from cctv.blueprints.api._shapes import (
     number,
     one,
     said,
+    share,
     some,
     whole,
 )
@@ -117,6 +118,13 @@ class GapAnswer(Span):
     sentence = said("The same for people.")
 
 
+class ActivityAnswer(Span):
+    """When something moved in front of the camera."""
+
+    peak = share("How much of the watched picture changed at most, 0 to 1.")
+    zone = said("The name of the zone with most of it; empty without one.")
+
+
 class TimelineAnswer(Answer):
     """What was recorded and what is missing."""
 
@@ -127,7 +135,7 @@ class TimelineAnswer(Answer):
     gaps = some(GapAnswer, "Missing footage with its cause.")
     manual = some(Span, "What people started.")
     locked = some(Span, "What nobody may delete.")
-    activity = some(Span, "Where something moved; empty for cameras that do not tell.")
+    activity = some(ActivityAnswer, "Where something moved; seen about a minute later.")
     playback = some(_addresses.Piece, "Where to play it, in pieces of at most six hours.")
     expires_at = moment("From then on the addresses are dead; ask again before.")
 
@@ -240,7 +248,10 @@ def show_timeline(query: dict[str, Any], camera_id: int) -> ResponseReturnValue:
         "gaps": gaps,
         "manual": _spans(lane.manual),
         "locked": _spans(lane.locked),
-        "activity": _spans(lane.activity),
+        "activity": [
+            {"started_ms": m.started_ms, "ended_ms": m.ended_ms, "peak": m.peak, "zone": m.zone}
+            for m in lane.activity
+        ],
         "playback": _addresses.pieces(current_user, camera_id, start_ms, end_ms),
         "expires_at": _addresses.expires_at(current_user),
     }

@@ -351,6 +351,16 @@ class Playback {
     if (ms) this.go(ms);
   }
 
+  // To where something moves and is recorded.
+  async toActivity(step) {
+    const query = new URLSearchParams({ cam: this.main.camera, t: Math.round(this.at), to: step > 0 ? "next" : "previous" });
+    const answer = await fetch(`/playback/activity?${query}`, { headers: { Accept: "application/json" } }).catch(() => null);
+    const found = answer?.ok ? await answer.json() : null;
+    if (!found) return this.say("The server does not answer. Try again in a moment.");
+    if (found.at_ms) return this.go(found.at_ms, { play: true });
+    return this.say(`No ${step > 0 ? "later" : "earlier"} activity is recorded on ${this.main.name}.`);
+  }
+
   async toNewest() {
     const ms = Math.round(this.now() - NEWEST_MS);
     const where = await this.where(String(ms));
@@ -365,6 +375,7 @@ class Playback {
     main: (button) => this.setMain(this.players.find((player) => player.tile.contains(button))),
     lead: (button) => this.lead(Number(button.dataset.step)),
     all: (button) => this.showCameras(button.dataset.cams),
+    activity: (button) => this.toActivity(Number(button.dataset.step)),
     move: (button) => this.go(Math.min(this.at + Number(button.dataset.ms), this.now())),
     speed: (button) => this.faster(Number(button.dataset.step)),
     frame: (button) => this.frame(Number(button.dataset.step)),

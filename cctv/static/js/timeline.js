@@ -46,7 +46,8 @@ export class Timeline {
     for (const lane of this.lanes.querySelectorAll(".lane")) {
       const recorded = [...lane.querySelectorAll(".recorded")].map((node) => [share(node, "x"), share(node, "x") + share(node, "width")]);
       const gaps = [...lane.querySelectorAll(".gap")].map(({ dataset }) => ({ from: Number(dataset.start), to: Number(dataset.end), why: dataset.why }));
-      this.facts.set(lane.dataset.camera, { recorded, gaps });
+      const moved = [...lane.querySelectorAll(".activity")].map(({ dataset }) => ({ from: Number(dataset.start), to: Number(dataset.end), zone: dataset.zone }));
+      this.facts.set(lane.dataset.camera, { recorded, gaps, moved });
     }
     this.markMain();
   }
@@ -59,6 +60,11 @@ export class Timeline {
 
   whyAt(camera, ms) {
     return this.facts.get(camera)?.gaps.find((gap) => ms >= gap.from && ms < gap.to)?.why ?? "";
+  }
+
+  activityAt(camera, ms) {
+    const found = this.facts.get(camera)?.moved.find((mark) => ms >= mark.from && ms < mark.to);
+    return found ? `activity${found.zone && ` (${found.zone})`}` : "";
   }
 
   isRecordedAt(camera, ms) {
@@ -237,7 +243,7 @@ export class Timeline {
     const why = this.whyAt(camera, ms);
     const width = this.element.clientWidth;
     const still = this.stillAt(camera, ms);
-    const more = why || (still === null ? "no recording" : "");
+    const more = [this.activityAt(camera, ms), why || (still === null ? "no recording" : "")].filter(Boolean).join(" · ");
     this.preview.show({ x: share * width, width, words: this.page.words(ms) + (more && ` · ${more}`), camera, ms: still });
   }
 

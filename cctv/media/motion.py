@@ -1,0 +1,207 @@
+"""Compares small grey pictures, one a key frame: something moved, or it was only light and noise.
+
+Pure arithmetic on arrays; it knows no file, no camera and no clock but the times it is given. Its constants
+were chosen on the labelled scenes of demo/scenes.py (docs/decisions, activity).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+WIDTH, HEIGHT = 320, 180  # pixels of a small picture; other shapes are squeezed into it: shares stay shares
+
+_BLACK = 16.0  # luma of black (ITU-R BT.601 and BT.709): light multiplies what lies above it
+_DARK = 12.0  # added on both sides of a quotient of light, so that noise in the dark makes none
+_MOST_GAIN = 6.0
+_NEAR = 41  # pixels: light is even over so much of the picture; the smallest object is a hundredth of it
+_GRAIN = (5, 3)  # rows and columns over which noise is averaged: about the smallest object, 24 x 60 of 1080p
+_CLUSTER = (15, 9)  # rows and columns in which changed pixels count together
+_NOISES = 6.0  # times the noise of the picture, above which a pixel has changed
+_RESTLESS = 3.0  # times the usual unrest of a pixel (leaves, water, a screen)
+_UNREST_SHARE = 0.03  # of the newest difference in that memory: about a minute and a half at 2 s
+_EDGE_SHARE = 0.6  # of a local contrast that a change of light may leave behind (shadows, curves of cameras)
+_FORGOTTEN_MS = 45_000  # pictures further apart are not compared: the camera was away
+_MEMORY = 3  # differences looked at together: an object moves in two of them, a lamp in one
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What the sensitivity of a camera, 1 to 100, means: grey levels, and pixels of a small picture."""
+
+    step: float
+    pixels: int
+
+    @classmethod
+    def of(cls, sensitivity: int) -> Tuning:
+        """50 is the one that was measured; each 25 more halve what is needed."""
+        factor = 2.0 ** ((50 - min(100, max(1, sensitivity))) / 25)
+        return cls(step=7.0 * factor, pixels=max(6, round(12 * factor)))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Between two key frames: whether something moved, the share of the watched picture (0 to 1), and the
+    index of the zone with most of it (-1: none has a name)."""
+
+    from_ms: int
+    to_ms: int
+    has_moved: bool
+    share: float
+    zone: int
+
+
+@dataclass(slots=True)
+class Episode:
+    """From the key frame before something moved to the first one after which nothing did."""
+
+    started_ms: int
+    ended_ms: int
+    peak: float
+    peak_ms: int
+    zone: int
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a watcher remembers from one file to the next."""
+
+    before: Floats | None = None  # the last picture, black at 0
+    light: Floats | None = None  # its local brightness
+    before_ms: int = 0
+    unrest: Floats = field(default_factory=lambda: np.zeros((HEIGHT, WIDTH), np.float32))
+    changes: deque[Change] = field(default_factory=lambda: deque(maxlen=_MEMORY))
+
+
+def restored(
+    picture: NDArray[np.uint8], unrest: NDArray[np.float16], at_ms: int, changes: Iterable[Change]
+) -> Memory:
+    """A memory from what was stored of it: its picture with black at 0."""
+    before = picture.astype(np.float32)
+    memory = Memory(before, _mean(before, (_NEAR, _NEAR)) + _DARK, at_ms, unrest.astype(np.float32))
+    memory.changes.extend(changes)
+    return memory
+
+
+class Watcher:
+    """Follows one camera, picture by picture."""
+
+    def __init__(
+        self, *, sensitivity: int = 50, labels: NDArray[np.int8] | None = None, memory: Memory | None = None
+    ) -> None:
+        """`labels` (HEIGHT x WIDTH) says what counts: -2 ignored, -1 counts, else the index of its zone."""
+        self.tuning = Tuning.of(sensitivity)
+        self.memory = Memory() if memory is None else memory
+        self.labels = labels
+        self.watched: Mask | None = None if labels is None else labels > -2
+        self.watched_pixels = HEIGHT * WIDTH if self.watched is None else max(1, int(self.watched.sum()))
+
+    def look(self, picture: NDArray[np.uint8], at_ms: int) -> Change | None:
+        """Compare with the picture before; None for the first one. Pictures come in order of time."""
+        memory = self.memory
+        if at_ms - memory.before_ms > _FORGOTTEN_MS:
+            memory.before = None
+            memory.changes.clear()
+        now = np.maximum(picture.astype(np.float32) - _BLACK, 0.0)
+        light = _mean(now, (_NEAR, _NEAR)) + _DARK
+        change = None
+        if memory.before is not None and memory.light is not None:
+            changed = self._compare(memory.before, memory.light, now, light)
+            change = self._judge(changed, memory.before_ms, at_ms)
+            memory.changes.append(change)
+        memory.before, memory.light, memory.before_ms = now, light, at_ms
+        return change
+
+    def has_moved(self) -> bool:
+        """Whether what was seen last is something that moves: in two of the last three differences, so that a
+        lamp that was switched, which differs once, is none."""
+        newest = [change.has_moved for change in self.memory.changes]
+        return bool(newest) and newest[-1] and sum(newest) >= 2
+
+    def since_ms(self) -> int:
+        """The key frame before the first of the differences that `has_moved` looked at."""
+        return next(change.from_ms for change in self.memory.changes if change.has_moved)
+
+    def _compare(self, before: Floats, light_before: Floats, now: Floats, light: Floats) -> Mask:
+        """The pixels that differ by more than light and noise explain."""
+        # Lamps, clouds and exposure multiply what is there, evenly over a neighbourhood.
+        gain = np.clip(light / light_before, 1 / _MOST_GAIN, _MOST_GAIN)
+        expected = (before + _DARK) * gain - _DARK
+        difference = np.abs(_mean(now - expected, _GRAIN))
+        memory, step = self.memory, self.tuning.step
+        noise = 1.4826 * float(np.median(difference[::2, ::2]))
+        threshold = np.maximum(max(step, _NOISES * noise), _RESTLESS * memory.unrest)
+        uneven = np.abs(gain - 1.0)
+        if float(uneven.max()) > 0.1:
+            contrast = np.abs(expected - _mean(expected, _GRAIN)) + np.abs(now - _mean(now, _GRAIN))
+            threshold = threshold + _EDGE_SHARE * np.minimum(uneven, 1.0) * _mean(contrast, _CLUSTER)
+        memory.unrest += _UNREST_SHARE * (np.minimum(difference, 1.2 * step) - memory.unrest)
+        return difference > threshold
+
+    def _judge(self, changed: Mask, from_ms: int, to_ms: int) -> Change:
+        if self.watched is not None:
+            changed = changed & self.watched
+        count = int(np.count_nonzero(changed))
+        if count < self.tuning.pixels:
+            return Change(from_ms, to_ms, False, 0.0, -1)
+        rows, columns = _CLUSTER
+        together = _mean(changed.astype(np.float32), _CLUSTER) * (rows * columns)
+        has_moved = float(together.max()) >= self.tuning.pixels - 0.5
+        return Change(from_ms, to_ms, has_moved, count / self.watched_pixels, self._zone_of(changed))
+
+    def _zone_of(self, changed: Mask) -> int:
+        if self.labels is None:
+            return -1
+        named = self.labels[changed]
+        named = named[named >= 0]
+        return int(np.bincount(named).argmax()) if named.size else -1
+
+
+def _mean(values: Floats, size: tuple[int, int]) -> Floats:
+    """The mean over `size` rows and columns around each pixel; at the edges over what is there."""
+    for axis in (0, 1):
+        low, high, count = _bounds(values.shape[axis], size[axis], axis)
+        sums = np.cumsum(values, axis=axis, dtype=np.float32)
+        sums = np.concatenate([np.zeros_like(sums.take([0], axis)), sums], axis)
+        values = (sums.take(high, axis) - sums.take(low, axis)) / count
+    return values
+
+
+@cache
+def _bounds(length: int, size: int, axis: int) -> tuple[Any, Any, Floats]:
+    places = np.arange(length)
+    low = np.maximum(0, places - size // 2)
+    high = np.minimum(length, places + size // 2 + 1)
+    count = (high - low).astype(np.float32)
+    return low, high, count[:, None] if axis == 0 else count[None, :]
+
+
+class Episodes:
+    """Joins what moved into episodes: a pause of up to `pause_ms` belongs to them."""
+
+    def __init__(self, *, pause_ms: int, open_one: Episode | None = None) -> None:
+        self.pause_ms = pause_ms
+        self.found: list[Episode] = []
+        if open_one is not None:
+            self.found.append(open_one)
+
+    def add(self, watcher: Watcher, change: Change) -> None:
+        """Take the newest difference in, when it is something that moves."""
+        if not watcher.has_moved():
+            return
+        newest = self.found[-1] if self.found else None
+        if newest is None or change.from_ms - newest.ended_ms > self.pause_ms:
+            newest = Episode(watcher.since_ms(), change.to_ms, 0.0, change.to_ms, change.zone)
+            self.found.append(newest)
+        newest.ended_ms = max(newest.ended_ms, change.to_ms)
+        if change.share > newest.peak:
+            newest.peak, newest.peak_ms, newest.zone = change.share, change.to_ms, change.zone
