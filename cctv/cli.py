@@ -14,7 +14,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from cctv import cli_people
+from cctv import cli_evidence, cli_people
 from cctv.cli_mail import mail_group
 from cctv.clock import from_ms
 from cctv.errors import CctvError, Invalid
@@ -34,6 +34,7 @@ def register(app: Flask) -> None:
     for group in (user_group, camera_group, recording_group, setup_group, audit_group, mail_group):
         app.cli.add_command(group)
     cli_people.add_commands(user_group)
+    cli_evidence.add_commands(recording_group)
     app.cli.add_command(reconcile)
     app.cli.add_command(doctor)
 
@@ -185,21 +186,6 @@ def list_recordings(camera_id: int | None, limit: int, as_json: bool) -> None:
         for recording in recordings.list_recordings(camera_id=camera_id, limit=limit)
     ]
     _say(rows, as_json=as_json, line=line)
-
-
-@recording_group.command("verify")
-@click.argument("recording_id", type=int)
-@as_json
-def verify_recording(recording_id: int, as_json: bool) -> None:
-    """Read a recording's files again and name the first bad one."""
-    from cctv.services import reconcile as reconciling
-
-    try:
-        result = reconciling.verify(recording_id)
-    except CctvError as error:
-        _refuse(error)
-    _say(result.as_dict(), as_json=as_json, line=lambda _row: result.sentence)
-    sys.exit(0 if result.is_good else 1)
 
 
 @setup_group.command("code")

@@ -113,6 +113,9 @@ async function judgeChain(camera, manifest, key) {
     }
   }
   result.links = links.size;
+  const packed = originals.map((file) => file.facts?.link || 0).filter(Boolean);
+  const isInside = (place) => place > Math.min(...packed) && place < Math.max(...packed);
+  result.notPacked = [...links].filter(([place, link]) => link.digest && isInside(place) && !packed.includes(place)).length;
   for (const file of originals) {
     const problem = problemOfLink(file, links);
     if (problem) result.problems.push({ file, problem });

@@ -69,7 +69,7 @@ function filesCard(found) {
   for (const { file, problem } of found.listed) {
     const said = problem || problems.get(file) || file.problem || "";
     body.append(element("tr", {}, element("td", { class: "mono" }, file.name),
-      element("td", { class: said ? "bad-word" : "good-word" }, said || "As it was")));
+      element("td", { class: said ? "bad-word" : "good-word" }, said ? said[0].toUpperCase() + said.slice(1) : "As it was")));
   }
   for (const name of found.extra) {
     body.append(element("tr", {}, element("td", { class: "mono" }, name),
@@ -90,6 +90,10 @@ function chainCard(found, chain) {
     const isWhole = !chain.problems.length;
     lines.push(["Links", element("span", { class: isWhole ? "good-word" : "bad-word" },
       isWhole ? `${chain.links} followed, all fit` : chain.problems.map((one) => `${one.file.name} ${one.problem}`).join("; "))]);
+  }
+  if (chain.notPacked) {
+    lines.push(["Not here", element("span", { class: "warn-word" }, `${chain.notPacked} of the links between the first `
+      + "and the last file belong to files that are not in this package")]);
   }
   for (const one of chain.removed) {
     lines.push(["Taken out", `Links ${one.from} to ${one.to}, footage of ${timeOf(one.from_ms, zone)} to `

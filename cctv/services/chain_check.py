@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field
 from sqlalchemy import select
 
 from cctv.clock import from_ms
-from cctv.extensions import db
+from cctv.extensions import begin_writing, db
 from cctv.models import Camera, ChainHead, ChainRemoval, RemovalReason
-from cctv.services import chain, chain_heads, chain_links, chain_tips, evidence_key
+from cctv.services import audit, chain, chain_heads, chain_links, chain_tips, evidence_key
 from cctv.services.chain_links import Link
 
 
@@ -98,6 +98,18 @@ def check(camera_id: int) -> tuple[int, list[Finding]]:
     _follow(walk)
     _check_signatures(walk)
     return walk.checked, walk.findings
+
+
+def accept() -> int:
+    """Believe the newest links that the database knows, after a restored backup; of how many cameras. The
+    audit log says that somebody did."""
+    begin_writing()
+    rows = db.session.execute(select(Camera.id, Camera.chain_number, Camera.chain_hash)).all()
+    tips = {camera_id: chain.Tip(number, digest) for camera_id, number, digest in rows if number}
+    audit.add("chain.accept", cameras=len(tips))
+    db.session.commit()
+    chain_tips.replace(tips)
+    return len(tips)
 
 
 def _follow(walk: _Walk) -> None:

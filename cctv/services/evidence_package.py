@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
-from cctv import config
 from cctv.clock import from_ms, now_ms
-from cctv.errors import Unavailable
+from cctv.errors import NotFound, Unavailable
 from cctv.extensions import db
 from cctv.models import Camera, ChainRemoval, Export
 from cctv.services import (
@@ -25,6 +24,7 @@ from cctv.services import (
     damage,
     evidence_key,
     evidence_page,
+    footage_files,
     gaps,
     hashing,
     mail_words,
@@ -32,7 +32,7 @@ from cctv.services import (
 )
 from cctv.services.chain_links import Link
 from cctv.services.finding import FoundSegment, find_segments
-from cctv.storage import paths
+from cctv.services.footage_files import CloudCopy
 
 FORMAT = "cctv evidence 1"
 MANIFEST_NAME = "manifest.json"
@@ -83,7 +83,7 @@ def write(
     ends the writing, so an export can be cancelled from there. Holds no transaction while it copies.
 
     Raises:
-        Unavailable: the key cannot be read.
+        Unavailable: the key cannot be read, or a copy in the bucket.
         OSError: the disk refuses.
     """
     names = _names(export.camera_ids)
@@ -130,16 +130,14 @@ def _add_original(
 ) -> dict[str, Any] | str:
     """The entry of the manifest, or why the file is not in the package."""
     try:
-        source = paths.open_segment(config.current().media_dir, entry.camera_id, entry.run_key, entry.number)
-    except OSError:
+        source = footage_files.open_source(entry.camera_id, entry.run_key, entry.number)
+        size = source.stat().st_size if isinstance(source, Path) else source.size_bytes
+    except (OSError, NotFound):
         return "its file is not on this machine"
+    if size < entry.size_bytes:
+        return "its file is shorter than it was"
     name = original_name(entry)
-    try:
-        if os.fstat(source).st_size < entry.size_bytes:
-            return "its file is shorter than it was"
-        digest = _copy(archive, name, source, entry.size_bytes, on_bytes)
-    finally:
-        os.close(source)
+    digest = _copy(archive, name, _pieces(source, entry.size_bytes), entry.size_bytes, on_bytes)
     recorded = link.facts.sha256 if link else digest
     problem = "changed" if digest != recorded else ""
     return {
@@ -164,22 +162,34 @@ def original_name(entry: FoundSegment) -> str:
     )
 
 
+def _pieces(source: Path | CloudCopy, size_bytes: int) -> Iterator[bytes]:
+    if not isinstance(source, Path):
+        yield from source.blocks(0, size_bytes)
+        return
+    with source.open("rb", buffering=0) as file:
+        while size_bytes > 0 and (piece := file.read(min(_CHUNK_BYTES, size_bytes))):
+            size_bytes -= len(piece)
+            yield piece
+
+
 def _copy(
-    archive: zipfile.ZipFile, name: str, source: int, size_bytes: int, on_bytes: Callable[[int], None]
+    archive: zipfile.ZipFile,
+    name: str,
+    pieces: Iterator[bytes],
+    size_bytes: int,
+    on_bytes: Callable[[int], None],
 ) -> str:
     digest = hashlib.sha256()
-    offset = 0
     info = _info(name)
     info.file_size = size_bytes
     with archive.open(info, "w", force_zip64=size_bytes >= 2**31) as target:
-        while offset < size_bytes:
-            chunk = os.pread(source, min(_CHUNK_BYTES, size_bytes - offset), offset)
-            if not chunk:
-                raise OSError(f"{name} became shorter while it was copied")
-            target.write(chunk)
-            digest.update(chunk)
-            offset += len(chunk)
-            on_bytes(len(chunk))
+        for piece in pieces:
+            target.write(piece)
+            digest.update(piece)
+            size_bytes -= len(piece)
+            on_bytes(len(piece))
+    if size_bytes:
+        raise OSError(f"{name} became shorter while it was copied")
     return digest.hexdigest()
 
 

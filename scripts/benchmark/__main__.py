@@ -13,7 +13,18 @@ from scripts.benchmark import report
 from scripts.benchmark.figure import Figure, failed, table
 
 # Modules with measure(*, seconds) -> list[Figure].
-PARTS = ("capture", "loss", "interruptions", "power", "timeline", "playback", "live", "people", "api")
+PARTS = (
+    "capture",
+    "loss",
+    "interruptions",
+    "power",
+    "timeline",
+    "playback",
+    "live",
+    "people",
+    "api",
+    "verify",
+)
 LONG_SECONDS, QUICK_SECONDS = 300.0, 30.0
 
 

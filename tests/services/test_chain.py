@@ -333,3 +333,30 @@ def test_ring_files_have_no_link_and_leave_no_trace(node: Node) -> None:
     assert {row.state for row in rows()} == {SegmentState.RING}
     assert expiry.expire_ring(node.id, at_ms=E0 + DAY_MS) == 3
     assert removals() == []
+
+
+def test_the_command_line_names_the_first_bad_file(app: Flask, node: Node) -> None:
+    camera, directory = filmed(node)
+    runner = app.test_cli_runner()
+    good = runner.invoke(args=["recording", "verify"])
+    assert (good.exit_code, "3 files" in good.output, "3 links followed" in good.output) == (0, True, True)
+    _change_a_byte(directory)
+    bad = runner.invoke(args=["recording", "verify", "--camera", str(camera.id), "--json"])
+    assert bad.exit_code == 1
+    told = json.loads(bad.output)
+    assert told["first_bad"] == f"{directory.name}/00001.mp4: the file was changed"
+    assert [(one["kind"], one["started_ms"]) for one in told["findings"]] == [("changed", E0 + 4_000)]
+    key = json.loads(runner.invoke(args=["recording", "key", "--json"]).output)
+    assert key["key"] == evidence_key.key_id(key["public_key"])
+
+
+def test_a_restored_backup_is_believed_when_somebody_says_so(app: Flask, node: Node) -> None:
+    camera, _directory = filmed(node)
+    last, newest = rows()[1:]
+    db.session.delete(newest)
+    values = {"chain_number": 2, "chain_hash": last.chain_hash}
+    db.session.execute(update(Camera).where(Camera.id == camera.id).values(**values))
+    db.session.commit()
+    assert chain_check.check(camera.id)[1]
+    assert app.test_cli_runner().invoke(args=["recording", "accept-chains", "--yes"]).exit_code == 0
+    assert chain_check.check(camera.id) == (2, [])

@@ -13,7 +13,7 @@ from cctv import config
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import RecordingMode
-from cctv.services import finding, gaps, hashing, nodes, retention, segments, timeline
+from cctv.services import finding, gaps, hashing, nodes, retention, scrub, segments, timeline
 from tests.services.footage import MINUTE, closed, make_camera, run_of
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -49,6 +49,7 @@ def _all_day(camera_id: int) -> None:
 QUESTIONS: dict[str, Callable[[int, int], object]] = {
     "housekeeping": lambda node_id, _camera_id: retention.housekeep(node_id),
     "the hash pass": lambda node_id, _camera_id: hashing.hash_some(node_id, seconds=0),
+    "the scrub": lambda node_id, _camera_id: scrub.scrub_some(node_id, seconds=5),
     "settling gaps": lambda _node_id, _camera_id: gaps.settle_all(),
     "a timeline": lambda _node_id, camera_id: _all_day(camera_id),
     "open files": lambda _node_id, camera_id: finding.open_intervals([camera_id]),
