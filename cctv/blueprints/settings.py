@@ -30,7 +30,10 @@ class Section:
     action: Action
 
 
-SECTIONS = (Section("Mail", "/settings/mail", "mail", Action.SETTINGS_TEST),)
+SECTIONS = (
+    Section("Cloud", "/settings/cloud", "cloud-upload", Action.SETTINGS_TEST),
+    Section("Mail", "/settings/mail", "mail", Action.SETTINGS_TEST),
+)
 
 
 @blueprint.get("")

@@ -1,6 +1,6 @@
 """RQ entry points of copies in the cloud; those with a node run on that node."""
 
-from cctv.services import transfer_rules, transfers
+from cctv.services import cloud_trials, transfer_rules, transfers
 
 
 def tick() -> None:
@@ -18,6 +18,11 @@ def plan_all() -> None:
     """After the rules were changed, and every hour: look at everything that they hold for."""
     transfer_rules.plan_all()
     transfers.dispatch()
+
+
+def try_bucket(trial_id: int) -> None:
+    """The test of the settings page."""
+    cloud_trials.run(trial_id)
 
 
 def run(node_id: int, turn: str) -> None:

@@ -28,7 +28,7 @@ FASTEST_MBIT = 10_000
 _TRIES_BEFORE_PAUSE = 2  # one file may have bad luck; then it is the line
 # cloud.google.com/storage/docs/buckets#naming
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
-_PREFIX = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
+_PREFIX = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _NO_BUCKET = "No bucket is set up. Ask the owner to open Settings, Cloud."
 
 

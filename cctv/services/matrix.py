@@ -22,6 +22,7 @@ class Action(StrEnum):
     EXPORT = "export"
     LOCK = "lock"
     RECORDING_DELETE = "recording.delete"
+    TRANSFER = "transfer"  # to the cloud, by request
     CAMERA_LIST = "camera.list"
     CAMERA_ADD = "camera.add"
     CAMERA_EDIT = "camera.edit"
@@ -72,6 +73,7 @@ _TABLE: dict[Action, tuple[Scope, Scope, Scope, Scope]] = {
     Action.EXPORT: (_ALL, _ALL, _NO, _PART),
     Action.LOCK: (_ALL, _ALL, _NO, _NO),
     Action.RECORDING_DELETE: (_ALL, _ALL, _NO, _NO),
+    Action.TRANSFER: (_ALL, _ALL, _NO, _NO),
     Action.CAMERA_LIST: (_ALL, _ALL, _ALL, _NO),
     Action.CAMERA_ADD: (_ALL, _ALL, _NO, _NO),
     Action.CAMERA_EDIT: (_ALL, _ALL, _NO, _NO),
@@ -106,6 +108,7 @@ WORDS = {
     Action.EXPORT: "Export clips",
     Action.LOCK: "Lock and unlock footage",
     Action.RECORDING_DELETE: "Delete recordings",
+    Action.TRANSFER: "Copy recordings to the cloud",
     Action.CAMERA_LIST: "See the list of all cameras",
     Action.CAMERA_ADD: "Add cameras",
     Action.CAMERA_EDIT: "Rename cameras, turn them on and off, choose what is recorded",

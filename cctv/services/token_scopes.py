@@ -41,8 +41,8 @@ SCOPES = (
     TokenScope(
         "recordings",
         "Change recordings",
-        "Lock, unlock and delete recordings.",
-        (Action.LOCK, Action.RECORDING_DELETE),
+        "Lock, unlock, copy to the cloud and delete recordings.",
+        (Action.LOCK, Action.RECORDING_DELETE, Action.TRANSFER),
         False,
     ),
     TokenScope(

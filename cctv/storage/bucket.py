@@ -131,6 +131,15 @@ class Bucket:
             )
         return address
 
+    def fetch_address(self, address: str) -> bytes:
+        """What is read at a signed address, without our key."""
+        with self._told("read from"):
+            response = self._plain.get(address, timeout=_TIMEOUT_S)
+        if response.status_code != 200:
+            raise bucket_faults.of_response(response, bucket=self.name, doing="sign addresses for")
+        content: bytes = response.content
+        return content
+
     def describe(self) -> dict[str, Any]:
         """What Google tells of the bucket; REFUSED when the key may only touch objects."""
         with self._told("look at"):

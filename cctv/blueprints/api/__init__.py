@@ -17,6 +17,7 @@ from cctv.blueprints.api import (
     mailings,
     profile,
     recordings,
+    transfers,
     users,
     watching,
 )
@@ -90,6 +91,6 @@ def register_api(app: Flask) -> None:
     api.init_app(app)
     for name, scheme in _SCHEMES.items():
         api.spec.components.security_scheme(name, scheme)
-    for part in (auth, profile, users, cameras, watching, recordings, mail, mailings, health):
+    for part in (auth, profile, users, cameras, watching, recordings, transfers, mail, mailings, health):
         api.register_blueprint(part.blueprint)
     docs.register_docs(app, api)

@@ -1,0 +1,196 @@
+"""Footage of which only the copy in the bucket is left: played, shown and fetched as if it were here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from flask import Flask
+from flask.testing import FlaskClient
+
+from cctv.config import Config
+from cctv.errors import NotFound, Unavailable
+from cctv.extensions import begin_writing, db
+from cctv.models import Camera, Role, Segment, SegmentState, Transfer, User
+from cctv.services import (
+    access,
+    cloud,
+    expiry,
+    footage_files,
+    playback,
+    reconcile,
+    segments,
+    sessions,
+    snapshots,
+    timeline,
+)
+from cctv.services.access import Action
+from cctv.storage import paths
+from tests.blueprints.camera_rows import add_person
+from tests.bucket_server import Front
+from tests.fixtures.bucket import in_cloud
+from tests.media.loops import EPOCH_S
+from tests.services.footage import closed_files, make_camera, put_real_run
+from tests.services.stored import ask, this_node, work
+
+E0 = EPOCH_S * 1000
+LATER = E0 + 3_600_000
+BROWSER = {"Sec-Fetch-Mode": "cors"}
+
+
+@pytest.fixture
+def config(config: Config, front: Front) -> Config:
+    cloud._buckets.clear()
+    footage_files.forget_heads()
+    return in_cloud(config, front)
+
+
+def filmed_in_cloud() -> tuple[Camera, Path, list[bytes]]:
+    """A camera with real video that is copied and gone from the disk; and the files as they were."""
+    camera = make_camera(since_ms=0)
+    directory = put_real_run(camera, node=this_node())
+    segments.index(closed_files(directory))
+    rows = db.session.query(Segment).order_by(Segment.number).all()
+    ask(rows)
+    assert work() == 3
+    contents = [path.read_bytes() for path in sorted(directory.glob("*.mp4"))]
+    begin_writing()
+    for row in db.session.query(Segment):
+        row.state = SegmentState.CLOUD
+    for transfer in db.session.query(Transfer):
+        transfer.is_local = False
+    db.session.commit()
+    for path in directory.glob("*.mp4"):
+        path.unlink()
+    return camera, directory, contents
+
+
+def media_token(user: User, camera_id: int, action: Action) -> str:
+    sessions.begin(user)
+    return access.media_token(user, camera_id, action)
+
+
+def stored_url(camera: Camera, directory: Path, token: str, number: int = 1) -> str:
+    return f"/stream/{token}/{camera.id}/play/{directory.name}/{paths.segment_name(number)}"
+
+
+@pytest.mark.usefixtures("context")
+class TestServices:
+    def test_the_timeline_the_playlist_and_the_picture_are_as_before(self) -> None:
+        camera, _directory, _contents = filmed_in_cloud()
+        (lane,) = timeline.lanes([camera.id], E0, E0 + 12_000, at_ms=LATER)
+        assert lane.recorded == [(E0, E0 + 12_000)]
+        made = playback.playlist(camera.id, E0, E0 + 12_000, at_ms=LATER)
+        assert made.positions == [(E0, E0 + 12_000, 0.0)]
+        picture = snapshots.at(camera.id, E0 + 6_700, width=192)
+        assert picture.jpeg[:2] == b"\xff\xd8"
+        assert 6_000 <= picture.taken_ms - E0 < 6_100
+
+    def test_a_whole_file_is_fetched_and_checked(self, tmp_path: Path, front: Front) -> None:
+        camera, directory, contents = filmed_in_cloud()
+        target = tmp_path / "fetched.mp4"
+        assert footage_files.fetch(camera.id, directory.name, 0, target).read_bytes() == contents[0]
+        (directory / "00001.mp4").write_bytes(b"here")
+        assert footage_files.fetch(camera.id, directory.name, 1, target) == directory / "00001.mp4"
+        begin_writing()
+        db.session.query(Transfer).update({"crc32c": "AAAAAA=="})
+        db.session.commit()
+        with pytest.raises(Unavailable, match="damaged"):
+            footage_files.fetch(camera.id, directory.name, 0, target)
+        with pytest.raises(NotFound):
+            footage_files.open_source(camera.id, directory.name, 9)
+
+    def test_a_bucket_that_is_away_is_said_and_the_playlist_still_comes(self, front: Front) -> None:
+        camera, _directory, _contents = filmed_in_cloud()
+        front.answer(r"GET /", 503, times=-1)
+        assert playback.playlist(camera.id, E0, E0 + 12_000, at_ms=LATER).duration_s == pytest.approx(
+            12, abs=0.1
+        )
+        with pytest.raises(Unavailable, match="only in the cloud"):
+            snapshots.at(camera.id, E0 + 6_700)
+
+    def test_a_file_that_vanishes_is_read_from_its_copy_and_nothing_is_lost(self) -> None:
+        camera = make_camera(since_ms=0)
+        directory = put_real_run(camera, node=this_node())
+        segments.index(closed_files(directory))
+        ask(db.session.query(Segment).filter_by(number=1).all())
+        work()
+        os.utime(directory, (E0 / 1000, E0 / 1000))
+        (directory / "00001.mp4").unlink()
+        (directory / "00002.mp4").unlink()
+        report = reconcile.run(this_node())
+        states = {row.number: row.state for row in db.session.query(Segment)}
+        assert states == {0: SegmentState.KEPT, 1: SegmentState.CLOUD}
+        assert report.lost == 1
+        assert reconcile.run(this_node()).lost == 0
+
+    def test_a_file_that_a_crash_left_behind_goes_when_its_copy_is_read(self) -> None:
+        _camera, directory, contents = filmed_in_cloud()
+        (directory / "00000.mp4").write_bytes(contents[0])
+        reconcile.run(this_node())
+        assert not (directory / "00000.mp4").exists()
+        assert db.session.query(Segment).count() == 3
+
+    def test_deleting_it_takes_the_object_along(self, front: Front) -> None:
+        filmed_in_cloud()
+        begin_writing()
+        db.session.query(Segment).update({"state": SegmentState.EXPIRING})
+        db.session.commit()
+        assert expiry.finish_expiring(this_node().id) == 3
+        assert work() == 3
+        assert front.emulator.objects() == {}
+
+
+class TestBytes:
+    def test_apps_get_an_address_of_five_minutes_after_the_check(
+        self, app: Flask, owner: User, front: Front
+    ) -> None:
+        with app.app_context():
+            camera, directory, contents = filmed_in_cloud()
+            token = media_token(owner, camera.id, Action.PLAYBACK)
+            url = stored_url(camera, directory, token)
+        response = app.test_client().get(url)
+        assert response.status_code == 307
+        assert "X-Goog-Expires=300" in response.location
+        assert "no-store" in response.headers["Cache-Control"]
+        got = requests.get(response.location, headers={"Range": "bytes=10-99"}, timeout=5)
+        assert got.content == contents[1][10:100]
+        assert requests.get(response.location.partition("?")[0], timeout=5).status_code == 403
+        forged = response.location.replace("X-Goog-Expires=300", "X-Goog-Expires=900")
+        assert requests.get(forged, timeout=5).status_code == 403
+
+    def test_nobody_gets_one_without_the_right(self, app: Flask, owner: User, front: Front) -> None:
+        with app.app_context():
+            camera, directory, _contents = filmed_in_cloud()
+            other = media_token(add_person(app, Role.VISITOR), camera.id, Action.PLAYBACK)
+            live = media_token(owner, camera.id, Action.LIVE)
+            urls = [stored_url(camera, directory, token) for token in (other, live, "forged")]
+        asked = len(front.asked)
+        for url in urls:
+            response = app.test_client().get(url)
+            assert response.status_code in (403, 404)
+            assert "Location" not in response.headers
+        assert len(front.asked) == asked
+
+    @pytest.mark.parametrize(
+        ("wanted", "status", "part"),
+        [(None, 200, slice(None)), ("bytes=5-104", 206, slice(5, 105)), ("bytes=-7", 206, slice(-7, None))],
+    )
+    def test_browsers_get_the_bytes_from_this_origin(
+        self, app: Flask, owner: User, front: Front, wanted: str | None, status: int, part: slice
+    ) -> None:
+        with app.app_context():
+            camera, directory, contents = filmed_in_cloud()
+            url = stored_url(camera, directory, media_token(owner, camera.id, Action.PLAYBACK))
+        headers: dict[str, Any] = BROWSER | ({"Range": wanted} if wanted else {})
+        client: FlaskClient = app.test_client()
+        response = client.get(url, headers=headers)
+        assert (response.status_code, response.data) == (status, contents[1][part])
+        assert client.get(url, headers=BROWSER | {"Range": "bytes=99999999-"}).status_code == 416
+        front.answer(r"GET /", 403, times=-1)
+        refused = client.get(url, headers=headers)
+        assert refused.status_code == 503
+        assert "only in the cloud" in refused.text
