@@ -41,6 +41,7 @@ PERIODIC = (
     Periodic("periodic_activity", "cctv.jobs.tick.activity", 20),
     Periodic("periodic_hashes", "cctv.jobs.tick.hashes", 300),
     Periodic("periodic_hourly", "cctv.jobs.tick.hourly", 3600),
+    Periodic("periodic_heads", "cctv.jobs.tick.heads", 3600),
     Periodic("periodic_daily", "cctv.jobs.tick.daily", 86_400),
 )
 

@@ -14,6 +14,7 @@ from cctv.services import (
     codes,
     forgetting,
     gaps,
+    head_copies,
     idempotency,
     mail,
     nodes,
@@ -42,7 +43,6 @@ def hourly() -> None:
     sessions.forget_old()
     idempotency.forget_old()
     audit_check.verify_hourly()
-    chain_heads.sign_due()
     for node in nodes.list_nodes():
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.reconcile", node.id, timeout_seconds=1800)
 
@@ -53,6 +53,12 @@ def daily() -> None:
     mail.forget_old()
     notices.forget_old()
     scrub.check_chains()
+
+
+def heads() -> None:
+    """Every hour: sign the heads of the chains of days that are over, and copy them into the bucket."""
+    chain_heads.sign_due()
+    head_copies.send()
 
 
 def activity() -> None:

@@ -116,6 +116,18 @@ class Bucket:
                 content, content_type=content_type, client=self._client, timeout=_TIMEOUT_S, retry=None
             )
 
+    def put_once(self, name: str, content: bytes, *, content_type: str) -> None:
+        """Store a few bytes under a name that is free; EXISTS when it is not."""
+        with self._told("write into"):
+            self._bucket.blob(name).upload_from_string(
+                content,
+                content_type=content_type,
+                client=self._client,
+                timeout=_TIMEOUT_S,
+                retry=None,
+                if_generation_match=0,
+            )
+
     def signed_address(self, name: str, *, seconds: int = LONGEST_ADDRESS_S) -> str | None:
         """An address that everybody may read for so long (V4); None when our key cannot sign."""
         if not self._can_sign:
