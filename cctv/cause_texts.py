@@ -326,6 +326,13 @@ TEXTS: tuple[tuple[str, str, str, str, str, str | None, bool], ...] = (
         None, False
     ),
     (
+        "deleted_early", "off",
+        "Deleted early to make room",
+        "The disk was full, so this footage went before its time. Add space, or keep less.",
+        "deleted early - disk full",
+        None, False
+    ),
+    (
         "deleted_person", "off",
         "Deleted",
         "{who} deleted this footage.",

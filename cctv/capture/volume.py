@@ -24,6 +24,7 @@ _CAUSES = {
     "missing": "volume_missing",
 }
 _LOWEST_FREE_BYTES = 64 * 1024**2  # below it a start would only make torn files
+_LOWEST_FREE_SHARE = 20  # a small disk has its floor above it as well
 
 
 class Volume(threading.Thread):
@@ -77,7 +78,8 @@ class Volume(threading.Thread):
         if check.state in ("ok", "full"):
             usage = disk.usage(self._media_dir)
             self.free_bytes, self.total_bytes = usage.free_bytes, usage.total_bytes
-            if usage.free_bytes < _LOWEST_FREE_BYTES or usage.free_inodes in range(16):
+            lowest = min(_LOWEST_FREE_BYTES, usage.total_bytes // _LOWEST_FREE_SHARE)
+            if usage.free_bytes < lowest or usage.free_inodes in range(16):
                 check = check._replace(state="full", detail="no room left")
         self.write_lag_ms = check.elapsed_ms
         self._say(check.state, check.detail)

@@ -17,7 +17,7 @@ from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
 from cctv.intervals import overlaps
 from cctv.models import Camera, Run, Segment, SegmentState, Stream, StreamKind
-from cctv.services import chain, transfer_rows
+from cctv.services import chain, holds, transfer_rows
 from cctv.services.wanted import lock_cameras, wanted_by_camera
 from cctv.storage import disk, paths
 
@@ -97,6 +97,26 @@ def remove_expiring(segment_ids: Iterable[int]) -> int:
     return count
 
 
+def release(segment_ids: Iterable[int]) -> int:
+    """Remove the local files of rows whose verified copy is in the bucket, and keep the rows; how many.
+
+    From the commit on everybody reads the copy. A file that a crash or a refusing disk leaves behind is
+    removed by reconcile. Evidence keeps its local file as well.
+    """
+    ids = list(segment_ids)
+    begin_writing()
+    rows = db.session.execute(
+        select(Segment.id, Stream.camera_id, Stream.kind, Segment.started_ms, Segment.ended_ms)
+        .join(Stream, Stream.id == Segment.stream_id)
+        .where(Segment.id.in_(ids), Segment.is_locked.is_(False))
+    ).all()
+    lock_cameras(row.camera_id for row in rows)
+    free = [one.id for one in holds.unheld([_Candidate(*row) for row in rows])]
+    released = transfer_rows.read_from_copies(free)
+    db.session.commit()
+    return len(_unlink(list(released), SegmentState.CLOUD))
+
+
 def _ring_candidates(node_id: int, at_ms: int) -> list[_Candidate]:
     depth = case((Camera.pre_roll_seconds > RING_SECONDS, Camera.pre_roll_seconds), else_=RING_SECONDS)
     rows = db.session.execute(
@@ -153,13 +173,13 @@ def _set_state(ids: list[int], old: SegmentState, new: SegmentState) -> None:
         )
 
 
-def _unlink(ids: list[int]) -> list[int]:
-    """Ids whose file is surely gone. Rows that are not marked (any more) are passed over."""
+def _unlink(ids: list[int], state: SegmentState = SegmentState.EXPIRING) -> list[int]:
+    """Ids whose file is surely gone. Rows that are not in that state (any more) are passed over."""
     rows: Any = db.session.execute(
         select(Segment.id, Stream.camera_id, Run.key, Segment.number)
         .join(Run, Run.id == Segment.run_id)
         .join(Stream, Stream.id == Segment.stream_id)
-        .where(Segment.id.in_(ids), Segment.state == SegmentState.EXPIRING)
+        .where(Segment.id.in_(ids), Segment.state == state)
     ).all()
     db.session.commit()  # the disk may be slow; no transaction waits for it
     media_dir = config.current().media_dir

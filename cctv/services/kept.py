@@ -60,6 +60,22 @@ def of_cameras(cameras: list[Camera]) -> dict[int, Kept]:
     }
 
 
+def newest_ends() -> dict[int, int]:
+    """Camera id -> end of its newest kept file, of all cameras that have one; deleted ones too."""
+    query = select(Stream.camera_id, _edge(Segment.ended_ms, Segment.started_ms.desc())).where(
+        Stream.kind == StreamKind.MAIN
+    )
+    return {camera_id: end for camera_id, end in db.session.execute(query) if end is not None}
+
+
+def oldest_starts() -> dict[int, int]:
+    """Camera id -> start of its oldest kept file, of all cameras that have one; deleted ones too."""
+    query = select(Stream.camera_id, _edge(Segment.started_ms, Segment.started_ms.asc())).where(
+        Stream.kind == StreamKind.MAIN
+    )
+    return {camera_id: start for camera_id, start in db.session.execute(query) if start is not None}
+
+
 def of_camera(camera: Camera) -> Kept:
     """What is kept of one camera."""
     return of_cameras([camera])[camera.id]

@@ -99,7 +99,11 @@ def prune(node_id: int, lost: list[Lost]) -> Pruned:
     """Take the rows of lost files out and write their gaps - unless so many are missing that the disk is."""
     if not lost:
         return Pruned(0, 0, 0)
-    query = select(func.count(Segment.id)).join(Run, Run.id == Segment.run_id).where(Run.node_id == node_id)
+    query = (
+        select(func.count(Segment.id))
+        .join(Run, Run.id == Segment.run_id)
+        .where(Run.node_id == node_id, Segment.state != SegmentState.CLOUD)
+    )
     total = db.session.scalar(query) or 0
     db.session.commit()
     if len(lost) >= BREAKER_LEAST and len(lost) > BREAKER_SHARE * total:

@@ -38,6 +38,13 @@ DEFAULTS: dict[str, Any] = {
     "cloud_hours": [],  # ["22:00", "06:00"] at the site; empty: always
     "cloud_limit_mbit": 0,  # a second and machine; 0: as fast as it goes
     "cloud_trial": {},  # the last test of the bucket, with its steps
+    "spared_hours": 24,  # the newest footage of a camera that files of others can never take the room of
+    "keep_days": 0,  # of cameras that have no rule of their own; 0: as long as there is room
+    "keep_bytes": 0,  # of each of them; 0: no limit
+    "keeps_manual": False,  # recordings that somebody started are not removed for their age
+    "rules_from_ms": 0,  # rules that were made stricter wait for the night
+    "early_deletions": {},  # node id -> the episode in which footage goes before its time
+    "storage_tests": {},  # node id -> the last test of its disk with its steps
 }
 
 
@@ -49,15 +56,27 @@ def get(key: str) -> Any:
 
 def save(**values: Any) -> None:
     """Store several settings in one transaction."""
+    begin_writing()
+    put(**values)
+    db.session.commit()
+
+
+def put(**values: Any) -> None:
+    """Store several settings in the caller's transaction."""
     if unknown := values.keys() - DEFAULTS.keys():
         raise KeyError(*unknown)
-    begin_writing()
     before = {key: get(key) for key in values}
     for key, value in values.items():
         db.session.merge(Setting(key=key, value=value))
     if before != values:
         audit.add("settings.change", before=before, after=values)
-    db.session.commit()
+
+
+def note(key: str, value: Any) -> None:
+    """Remember something that nobody chose, in the caller's transaction: not in the audit log."""
+    if key not in DEFAULTS:
+        raise KeyError(key)
+    db.session.merge(Setting(key=key, value=value))
 
 
 def zone() -> ZoneInfo:

@@ -10,51 +10,104 @@ import shutil
 import time
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from cctv.clock import now_ms
 from cctv.extensions import begin_writing
-from cctv.models import Event, Node, Recording, Segment
+from cctv.models import Event, Node, Recording, Segment, SegmentState
 from cctv.services import nodes, reconcile
 from scripts.drills import invariants
 from scripts.drills.catalogue import drill
+from scripts.drills.old_footage import lay_down
 from scripts.drills.stage import Stage
 from scripts.drills.trial import Trial
+from tests.capture.rig import Cam
+
+MB = 1024**2
 
 
 @drill(
     "disk-floor",
     "24",
-    "the free space falls below the floor while two cameras record; the footage of one is locked",
+    "recording itself brings the free space below the floor; the oldest footage is locked",
     "the oldest unlocked files go, locked ones stay, recording goes on, the deletion is told",
     volume="tmpfs",
 )
 def floor(stage: Stage, trial: Trial) -> None:
     assert stage.volume is not None
     locked, free = stage.camera(), stage.camera()
-    for cam in (locked, free):
-        stage.rig.wait_closed(cam, 3, timeout=60)
-    with stage.rig.rows() as session:
-        begin_writing()
-        session.execute(
-            update(Recording).where(Recording.camera_id == locked.camera_id).values(locked_by="Olive Owner")
-        )
-        session.commit()
-    first = {cam.camera_id: stage.rig.segments(cam)[0].id for cam in (locked, free)}
+    stays = lay_down(stage, locked, files=5, size_bytes=4 * MB, hours_ago=99)
+    _lock(stage, locked)
     room = shutil.disk_usage(stage.config.media_dir)
-    trial.fault = "100 kB below the floor of 10 %, by a foreign file"
+    files = (room.free - room.total // 10) // (4 * MB) - 1
+    goes = lay_down(stage, free, files=files, size_bytes=4 * MB, hours_ago=50)
+    trial.fault = f"{files + 5} files of 4 MB of the days before, and a file of ours over the floor"
     at_ms = now_ms()
-    foreign = stage.volume.fill(leave_bytes=room.total // 10 - 100_000)
-    trial.within("the oldest gone", 30, lambda: _is_gone(stage, first[free.camera_id]), patience_s=60)
+    lay_down(stage, free, files=3, size_bytes=4 * MB, hours_ago=30)
+    trial.within("the oldest gone", 30, lambda: _is_gone(stage, goes[0]), patience_s=60)
     trial.within("told", 15, lambda: _has_event(stage, "deleted_early"), patience_s=30)
-    trial.require(not _is_gone(stage, first[locked.camera_id]), "a locked file went")
+    trial.require(not any(_is_gone(stage, one) for one in stays), "a locked file went")
+    trial.require(not _is_gone(stage, goes[-1]), "more went than the floor needs")
     for cam in (locked, free):
         trial.within("recorded", 10, stage.is_flowing(cam), patience_s=30)
     stage.wait_row_after(locked, now_ms())
     lost_ms = stage.lost_ms(locked, at_ms)
-    trial.lost.append(f"the oldest files of camera {free.number}; of camera {locked.number} {lost_ms} ms")
+    gone = sum(_is_gone(stage, one) for one in goes)
+    trial.lost.append(f"{gone} of {files} old files; {lost_ms} ms of camera {locked.number}")
     trial.require(lost_ms == 0, "footage of the locked camera is missing")
-    foreign.unlink()
+
+
+@drill(
+    "disk-foreign",
+    "25",
+    "files of others take the disk, a little at first, then all of it, and go again",
+    "old footage goes, which is told; the newest hours stay; recording stops with its cause, goes on <= 60 s",
+    volume="tmpfs",
+    is_shared=False,
+)
+def foreign(stage: Stage, trial: Trial) -> None:
+    assert stage.volume is not None
+    cam = stage.camera()
+    old = lay_down(stage, cam, files=10, size_bytes=4 * MB, hours_ago=50)
+    young = lay_down(stage, cam, files=10, size_bytes=4 * MB, hours_ago=3)
+    room = shutil.disk_usage(stage.config.media_dir)
+    trial.fault = "a foreign file takes half of the floor, another one the rest of the disk"
+    at_ms = now_ms()
+    first = stage.volume.fill(leave_bytes=room.total // 20)
+    trial.within("old footage gone", 30, lambda: _is_gone(stage, old[0]), patience_s=60)
+    trial.within("told", 15, lambda: _has_event(stage, "storage"), patience_s=30)
+    trial.within("recorded", 10, stage.is_flowing(cam), patience_s=30)
+    trial.require(not any(_is_gone(stage, one) for one in young), "young footage went")
+    second = stage.volume.fill(leave_bytes=0, name="second.bin")
+    trial.within("told on the camera", 30, lambda: stage.rig.stream(cam).state == "storage", patience_s=90)
+    time.sleep(trial.pick(6, 60))
+    trial.require(not any(_is_gone(stage, one) for one in young), "young footage went for a foreign file")
+    went = [sum(_is_gone(stage, one) for one in group) for group in (old, young)]
+    trial.seen.append(f"{went[0]} of 10 old and {went[1]} of 10 young files went")
+    for path in (first, second):
+        path.unlink()
+    trial.within("recorded again", 60, stage.is_flowing(cam), patience_s=90)
+    stage.wait_row_after(cam, now_ms())
+    trial.lost.append(f"{stage.lost_ms(cam, at_ms) / 1000:.1f} s while there was no room")
+    limit = 2.0 if trial.is_long else 4.0
+    trial.failures += invariants.slow_answers(stage.onlooker, trial.began, limit_s=limit)
+
+
+def _lock(stage: Stage, cam: Cam) -> None:
+    """All that the camera has so far is evidence."""
+    with stage.rig.rows() as session:
+        begin_writing()
+        session.add(
+            Recording(
+                camera_id=cam.camera_id,
+                kind="manual",
+                started_ms=0,
+                ended_ms=now_ms(),
+                locked_by="Olive Owner",
+                locked_reason="Accident",
+            )
+        )
+        session.commit()
 
 
 @drill(
@@ -182,7 +235,8 @@ def missing(stage: Stage, trial: Trial) -> None:
 
 def _is_gone(stage: Stage, segment_id: int) -> bool:
     with stage.rig.rows() as session:
-        return session.get(Segment, segment_id) is None
+        row = session.get(Segment, segment_id)
+        return row is None or row.state == SegmentState.EXPIRING
 
 
 def _has_event(stage: Stage, kind: str) -> bool:

@@ -64,9 +64,9 @@ class Volume:
         self._options[-1] = str(image)
         self.mount()
 
-    def fill(self, *, leave_bytes: int) -> Path:
+    def fill(self, *, leave_bytes: int, name: str = "foreign.bin") -> Path:
         """A foreign file that takes all room but `leave_bytes`."""
-        foreign = self.folder / "foreign.bin"
+        foreign = self.folder / name
         size = max(0, shutil.disk_usage(self.folder).free - leave_bytes)
         with foreign.open("wb", buffering=0) as file:  # a buffer would be refused again when it is closed
             block = b"\0" * 2**20

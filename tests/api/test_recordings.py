@@ -238,6 +238,7 @@ class TestDeleting:
     def test_no_rule_removes_what_is_locked(self, user: User) -> None:
         camera = self.film("manual")
         evidence.lock(self.record(camera, 1, 3), user, reason="Accident")
+        settings.save(spared_hours=0)
         full = Usage(total_bytes=10**12, free_bytes=0, free_inodes=10**6)
         retention.enforce_floor(make_node().id, usage=lambda _: full)
         expiry.expire_ring(make_node().id)
