@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from flask import Flask
 
-from cctv.blueprints import admin, audit, developer, honeypot, playback, search, setup, shell, stills
+from cctv.blueprints import (
+    admin,
+    audit,
+    developer,
+    honeypot,
+    playback,
+    recording_actions,
+    recordings,
+    search,
+    setup,
+    shell,
+    stills,
+    system_health,
+)
 from cctv.blueprints._origin import register_origin
 from cctv.blueprints._shut_out import register_shut_out
 from cctv.blueprints.account_pages import register_account
@@ -40,7 +53,10 @@ def register(app: Flask) -> None:
     app.register_blueprint(search.blueprint)
     app.register_blueprint(developer.blueprint)
     app.register_blueprint(playback.blueprint)
+    app.register_blueprint(recordings.blueprint)
+    app.register_blueprint(recording_actions.blueprint)
     app.register_blueprint(stills.blueprint)
+    app.register_blueprint(system_health.blueprint)
     app.register_blueprint(audit.blueprint)
     app.register_blueprint(admin.blueprint)
     app.register_blueprint(honeypot.blueprint)

@@ -61,6 +61,7 @@ SENTENCES = {
     "recording.lock": "locked a recording of {target}",
     "recording.unlock": "unlocked a recording of {target}",
     "recording.transfer": "had a recording of {target} copied to the cloud",
+    "recording.note": "changed the note of a recording of {target}",
     "live": "watched {target}",
     "playback": "played back {target}",
     "snapshot": "took a snapshot of {target}",
@@ -142,6 +143,9 @@ _NAMES = {
     "times": "Times within an hour",
     "times_by_all": "Times within an hour, from all addresses",
     "from_ms": "From",
+    "started_ms": "From",
+    "ended_ms": "To",
+    "with_copies": "Copies in the cloud as well",
     "is_enabled": "Switched on",
 }
 _PEOPLE = {"": "Somebody not signed in", "system": "The system", "command line": "The command line"}

@@ -31,6 +31,7 @@ def register_words(app: Flask) -> None:
         since,
         clock,
         minute,
+        hour_and_minute,
         moment,
         day,
         age,
@@ -88,12 +89,25 @@ def time_of_day(ms: int) -> str:
     return f"{from_ms(ms).astimezone(site_zone()):%H:%M:%S}"
 
 
+def hour_and_minute(ms: int) -> str:
+    """14:51 at the site, for lists that name the day beside it."""
+    return f"{from_ms(ms).astimezone(site_zone()):%H:%M}"
+
+
 def long_day(ms: int) -> str:
     """Sunday 22 November 2026; Today and Yesterday by their names."""
     local = from_ms(ms).astimezone(site_zone()).date()
     days_ago = (from_ms(now_ms()).astimezone(site_zone()).date() - local).days
     name = {0: "Today", 1: "Yesterday"}.get(days_ago)
     return f"{name}, {local.day} {local:%B}" if name else f"{local:%A} {local.day} {local:%B %Y}"
+
+
+def short_day(ms: int) -> str:
+    """Sun 22 Nov; Today and Yesterday by their names; with the year when it is another one."""
+    local, today = (from_ms(moment).astimezone(site_zone()).date() for moment in (ms, now_ms()))
+    name = {0: "Today", 1: "Yesterday"}.get((today - local).days)
+    year = "" if local.year == today.year else f" {local.year}"
+    return name or f"{local:%a} {local.day} {local:%b}{year}"
 
 
 def since(ms: int) -> str:

@@ -49,14 +49,16 @@ ENTRIES = (
     Entry("Overview", "/", "layout-dashboard", "g o", Action.OVERVIEW),
     Entry("Wall", "/wall", "layout-grid", "g w", Action.LIVE),
     Entry("Playback", "/playback", "history", "g p", Action.PLAYBACK),
+    Entry("Recordings", "/recordings", "filled/player-record", "g r", Action.PLAYBACK),
     Entry("Cameras", "/cameras", "device-cctv", "g c", Action.CAMERA_LIST),
     Entry("Users", "/users", "users", "g u", Action.USERS),
     Entry("Mail", "/mail", "mail", "g m", Action.MAIL_SEND),
+    Entry("Health", "/health", "heartbeat", "g h", Action.HEALTH),
     Entry("Audit log", "/audit", "shield-check", "g a", Action.AUDIT),
     Entry("Settings", "/settings", "settings", "g s", Action.SETTINGS_TEST),
     Entry("Administration", "/admin/", "tool", "g d", Action.ADMIN),
     Entry("Queue", "/rq/", "server", "g q", Action.QUEUE, is_apart=True),
-    Entry("Honeypot", "/developer/honeypot", "bug", "g h", Action.HONEYPOT),
+    Entry("Honeypot", "/developer/honeypot", "bug", "g t", Action.HONEYPOT),
 )
 
 

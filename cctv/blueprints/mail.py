@@ -31,6 +31,7 @@ KINDS = {
     "camera_offline": "Camera offline",
     "camera_online": "Camera back",
     "disk": "Disk",
+    "daily_report": "Daily report",
     "transfer_failed": "Transfer failed",
     "generic": "Message",
     "test": "Test",

@@ -12,6 +12,7 @@ from cctv.services import (
     captures,
     chain_heads,
     codes,
+    daily_report,
     forgetting,
     gaps,
     head_copies,
@@ -43,6 +44,7 @@ def hourly() -> None:
     sessions.forget_old()
     idempotency.forget_old()
     audit_check.verify_hourly()
+    daily_report.send_due()
     for node in nodes.list_nodes():
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.reconcile", node.id, timeout_seconds=1800)
 

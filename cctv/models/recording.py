@@ -15,6 +15,7 @@ from cctv.clock import utcnow
 from cctv.extensions import db
 from cctv.models.camera import Camera
 from cctv.models.columns import UtcDateTime
+from cctv.models.user import User
 
 
 class RecordingKind(StrEnum):
@@ -49,6 +50,7 @@ class Recording(db.Model):  # type: ignore[name-defined]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
     camera: Mapped[Camera] = relationship()
+    user: Mapped[User | None] = relationship()  # who started it
 
 
 class Gap(db.Model):  # type: ignore[name-defined]

@@ -20,14 +20,29 @@ from cctv.models import (
     SegmentState,
     Stream,
     StreamKind,
+    Transfer,
+    TransferState,
     User,
 )
-from cctv.services import audit, chain, gaps
+from cctv.services import audit, chain, gaps, segments
 from cctv.services.finding import LONGEST_FILE_MS
 from cctv.services.wanted import FOREVER_MS, lock_cameras, wanted
 
 LONGEST_REASON = 300
+LONGEST_NOTE = 500
 _GONE = "This recording does not exist (any more)."
+
+
+class IsLocked(Conflict):
+    """It is held as evidence."""
+
+
+class NotLocked(Conflict):
+    """It is not held."""
+
+
+class GoesOn(Conflict):
+    """It has not ended yet."""
 
 
 def lock(recording: Recording, user: User, *, reason: str) -> Recording:
@@ -37,18 +52,74 @@ def lock(recording: Recording, user: User, *, reason: str) -> Recording:
         Invalid: key reason.
         Conflict: it is held already.
     """
-    reason = reason.strip()
-    if not 0 < len(reason) <= LONGEST_REASON:
-        raise Invalid({"reason": f"Say why, in at most {LONGEST_REASON} characters."})
+    reason = checked_reason(reason)
     _begin(recording)
     if recording.locked_by is not None:
         by = recording.locked_by
         db.session.rollback()
-        raise Conflict(f"{by} has locked this recording already.")
+        raise IsLocked(f"{by} has locked this recording already.")
     recording.locked_by, recording.locked_reason = user.name, reason
     _tell("recording.lock", recording, reason=reason)
     db.session.commit()
     return recording
+
+
+def checked_reason(reason: str) -> str:
+    """The reason without blanks around it.
+
+    Raises:
+        Invalid: key reason.
+    """
+    reason = reason.strip()
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise Invalid({"reason": f"Say why, in at most {LONGEST_REASON} characters."})
+    return reason
+
+
+def lock_part(recording: Recording, user: User, *, start_ms: int, end_ms: int, reason: str) -> Recording:
+    """Hold a part of a recording: a new one of these times, so that not a whole day has to be kept.
+
+    Raises:
+        Invalid: keys reason, start_ms, end_ms.
+    """
+    reason = checked_reason(reason)
+    _begin(recording)
+    first, last = recording.started_ms, _end_or_now(recording)
+    start_ms, end_ms = max(first, start_ms), min(last, end_ms)
+    if start_ms >= end_ms:
+        db.session.rollback()
+        raise Invalid({"end_ms": "The end must be after the start, and both inside the recording."})
+    part = Recording(
+        camera_id=recording.camera_id,
+        kind=RecordingKind.MANUAL,
+        started_ms=start_ms,
+        ended_ms=end_ms,
+        user_id=user.id,
+        locked_by=user.name,
+        locked_reason=reason,
+    )
+    db.session.add(part)
+    db.session.flush()
+    segments.keep(recording.camera_id, start_ms, end_ms)
+    _tell("recording.lock", part, reason=reason, started_ms=start_ms, ended_ms=end_ms)
+    db.session.commit()
+    return part
+
+
+def write_note(recording: Recording, text: str) -> None:
+    """Say something about a recording; an empty text takes the note away.
+
+    Raises:
+        Invalid: key note.
+    """
+    text = " ".join(text.split())
+    if len(text) > LONGEST_NOTE:
+        raise Invalid({"note": f"Use at most {LONGEST_NOTE} characters."})
+    _begin(recording)
+    if recording.note != text:
+        _tell("recording.note", recording, before={"note": recording.note}, after={"note": text})
+        recording.note = text
+    db.session.commit()
 
 
 def unlock(recording: Recording, user: User) -> Recording:
@@ -60,36 +131,40 @@ def unlock(recording: Recording, user: User) -> Recording:
     _begin(recording)
     if recording.locked_by is None:
         db.session.rollback()
-        raise Conflict("This recording is not locked.")
+        raise NotLocked("This recording is not locked.")
     _tell("recording.unlock", recording, locked_by=recording.locked_by, reason=recording.locked_reason)
     recording.locked_by = recording.locked_reason = None
     db.session.commit()
     return recording
 
 
-def delete_recording(recording: Recording, user: User) -> int:
+def delete_recording(recording: Recording, user: User, *, with_copies: bool = False) -> int:
     """Remove a recording, and the footage that nothing else keeps; how many files go.
 
-    Footage of a day of continuous recording that a person or a rule wanted as well stays; so does that of a
-    manual recording while the camera recorded all the time. The nodes unlink what is marked here.
+    Footage that a rule kept and that a person or another recording wanted as well stays; so does that of a
+    manual recording while a rule kept it, too. The nodes unlink what is marked here. `with_copies`: what is
+    in the bucket goes as well; else it stays there, out of sight of this system.
 
     Raises:
-        Conflict: it is locked, or goes on.
+        IsLocked, GoesOn: unlock or stop it first.
     """
     _begin(recording)
-    problem = _why_not(recording)
+    problem = why_not(recording)
     if problem:
         db.session.rollback()
-        raise Conflict(problem)
+        raise problem
     camera_id, start_ms, end_ms = recording.camera_id, recording.started_ms, _end_of(recording)
-    is_day = recording.kind == RecordingKind.CONTINUOUS
-    _tell("recording.delete", recording, started_ms=start_ms, ended_ms=end_ms, kind=recording.kind)
+    is_day = recording.kind != RecordingKind.MANUAL
+    facts = {"started_ms": start_ms, "ended_ms": end_ms, "kind": recording.kind, "with_copies": with_copies}
+    _tell("recording.delete", recording, **facts)
     db.session.delete(recording)
     db.session.flush()
     kept = _recordings_around(camera_id, start_ms, end_ms, is_day=is_day)
-    gone = _mark(camera_id, start_ms, end_ms, kept)
+    ids, gone = _mark(camera_id, start_ms, end_ms, kept)
+    if not with_copies:
+        _leave_copies(ids)
     if is_day and gone:
-        # The camera was to record all the time: that there is nothing now has to be said.
+        # A rule was to keep it: that there is nothing now has to be said.
         gaps.add(camera_id, gone, cause="deleted_person", detail=user.name)
     db.session.commit()
     return len(gone)
@@ -105,12 +180,18 @@ def _begin(recording: Recording) -> None:
         raise NotFound(_GONE)
 
 
-def _why_not(recording: Recording) -> str | None:
+def why_not(recording: Recording) -> Conflict | None:
+    """What keeps a recording from being deleted; None: nothing."""
     if recording.locked_by is not None:
-        return f"{recording.locked_by} has locked this recording. Unlock it first."
+        return IsLocked(f"{recording.locked_by} has locked this recording. Unlock it first.")
     if recording.ended_ms is None and (recording.planned_end_ms or FOREVER_MS) > now_ms():
-        return "This recording goes on. Stop it first."
+        return GoesOn("This recording goes on. Stop it first.")
     return None
+
+
+def _end_or_now(recording: Recording) -> int:
+    ends = [end for end in (recording.ended_ms, recording.planned_end_ms) if end is not None]
+    return min([*ends, now_ms()])
 
 
 def _end_of(recording: Recording) -> int:
@@ -155,8 +236,10 @@ def _intervals(camera_id: int, start_ms: int, end_ms: int, *, is_held: bool) -> 
     ]
 
 
-def _mark(camera_id: int, start_ms: int, end_ms: int, kept: list[Interval]) -> list[Interval]:
-    """Mark the files of the interval that nothing else keeps; their times. The caller commits."""
+def _mark(
+    camera_id: int, start_ms: int, end_ms: int, kept: list[Interval]
+) -> tuple[list[int], list[Interval]]:
+    """Mark the files of the interval that nothing else keeps; their ids and times. The caller commits."""
     stream_id = db.session.scalar(
         select(Stream.id).where(Stream.camera_id == camera_id, Stream.kind == StreamKind.MAIN)
     )
@@ -176,7 +259,20 @@ def _mark(camera_id: int, start_ms: int, end_ms: int, kept: list[Interval]) -> l
             .values(**chain.expiring(RemovalReason.DELETED))
             .execution_options(synchronize_session=False)
         )
-    return [(row.started_ms, row.ended_ms) for row in found]
+    return [row.id for row in found], [(row.started_ms, row.ended_ms) for row in found]
+
+
+def _leave_copies(segment_ids: list[int]) -> None:
+    """What is in the bucket stays there when these files go. The caller commits."""
+    for at in range(0, len(segment_ids), 500):
+        db.session.execute(
+            update(Transfer)
+            .where(
+                Transfer.segment_id.in_(segment_ids[at : at + 500]), Transfer.state == TransferState.VERIFIED
+            )
+            .values(reason="left")
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _tell(action: str, recording: Recording, **details: object) -> None:

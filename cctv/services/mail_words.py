@@ -47,6 +47,7 @@ TEMPLATES: dict[str, Template] = {
     "camera_online": _template("cameras"),  # [{name, since, length}]
     "disk": _template("machine sentence remedy"),
     "transfer_failed": _template("what cause"),
+    "daily_report": _template("day percent complete idle cameras"),  # cameras: [{name, percent, causes}]
     "generic": _template("subject body"),  # body: plain text, blank lines between paragraphs
     "test": _template("asked_by"),
 }

@@ -5,14 +5,30 @@ Only reads; keeping, locking and deleting them is done elsewhere.
 
 from __future__ import annotations
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import contains_eager, noload
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy.orm import contains_eager, load_only, noload
+
+from cctv.clock import now_ms
 from cctv.errors import NotFound
 from cctv.extensions import db
-from cctv.models import Camera, Recording, User
+from cctv.models import (
+    Camera,
+    Recording,
+    Segment,
+    SegmentState,
+    Stream,
+    StreamKind,
+    Transfer,
+    TransferState,
+    User,
+)
 from cctv.services import access
 from cctv.services.access import Action
+from cctv.services.finding import LONGEST_FILE_MS
 from cctv.services.paging import Page, paginate
 
 SORTS = {
@@ -21,7 +37,29 @@ SORTS = {
     "camera_id": Recording.camera_id,
     "created_at": Recording.created_at,
 }
+# What may be asked about copies in the cloud, with the states of transfers that it means.
+UPLOADS: dict[str, tuple[str, ...]] = {
+    "waiting": (TransferState.PENDING, TransferState.UPLOADING),
+    "failed": (TransferState.FAILED,),
+    "cloud": (TransferState.VERIFIED,),
+    "cloud_only": (),
+    "local": (),
+}
 _GONE = "This recording does not exist (any more)."
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which recordings; None and "" mean all. Those that overlap [from_ms, to_ms) are meant."""
+
+    camera_id: int | None = None
+    kind: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    is_locked: bool | None = None
+    upload: str | None = None  # a key of UPLOADS
+    search: str = ""  # in the note, the reason of the lock, and who started or locked it
+    newest_id: int | None = None  # none that was added later
 
 
 def find_recordings(
@@ -43,30 +81,132 @@ def find_recordings(
         NotFound: there is no such camera for this person.
         Invalid: keys page, page_size.
     """
-    access.authorise(user, camera_id, Action.PLAYBACK)
-    query = (
-        select(Recording)
-        .join(Recording.camera)
-        .where(Camera.deleted_at.is_(None))
-        .options(contains_eager(Recording.camera).options(noload(Camera.streams)))
-    )
-    only = access.Rights(user).limited_to(Action.PLAYBACK)
-    if only is not None:
-        query = query.where(Recording.camera_id.in_(only))
-    if camera_id is not None:
-        query = query.where(Recording.camera_id == camera_id)
-    if kind is not None:
-        query = query.where(Recording.kind == kind)
-    if from_ms is not None:
-        query = query.where(or_(Recording.ended_ms.is_(None), Recording.ended_ms > from_ms))
-    if to_ms is not None:
-        query = query.where(Recording.started_ms < to_ms)
-    if is_locked is not None:
-        is_held = Recording.locked_by.is_not(None)
-        query = query.where(is_held if is_locked else ~is_held)
+    filters = Filters(camera_id=camera_id, kind=kind, from_ms=from_ms, to_ms=to_ms, is_locked=is_locked)
+    return list_page(user, filters, sort=sort, page=page, page_size=page_size)
+
+
+def list_page(
+    user: User,
+    filters: Filters,
+    *,
+    sort: str = "-started_ms",
+    page: int = 1,
+    page_size: int = 50,
+    with_deleted: bool = False,
+) -> Page[Recording]:
+    """The same by `Filters`; `with_deleted` also what is locked of cameras that were deleted.
+
+    Raises:
+        NotAllowed, NotFound, Invalid: as in `find_recordings`.
+    """
+    query = _loaded(_query(user, filters, with_deleted=with_deleted))
     column = SORTS[sort.removeprefix("-")]
     order = column.desc() if sort.startswith("-") else column.asc()
     return paginate(query.order_by(order, Recording.id.desc()), number=page, size=page_size)
+
+
+def list_some(user: User, ids: Iterable[int]) -> list[Recording]:
+    """Those of these ids that are there for this person; one query whatever their number.
+
+    Raises:
+        NotAllowed: the role has no right to play back.
+    """
+    query = _query(user, Filters(), with_deleted=True).where(Recording.id.in_(list(ids)))
+    return list(db.session.scalars(_loaded(query)))
+
+
+def list_ids(user: User, filters: Filters, *, limit: int) -> list[int]:
+    """Ids of what the filters show, the newest first, at most `limit`.
+
+    Raises:
+        NotAllowed, NotFound: as in `find_recordings`.
+    """
+    query = _query(user, filters, with_deleted=True).with_only_columns(Recording.id)
+    return list(db.session.scalars(query.order_by(Recording.started_ms.desc()).limit(limit)))
+
+
+def _loaded(query: Select[Any]) -> Select[Any]:
+    """With the camera and who started it, so that a list asks for neither row by row."""
+    return query.options(
+        contains_eager(Recording.camera).options(noload(Camera.streams)),
+        contains_eager(Recording.user).options(load_only(User.name)),
+    )
+
+
+def _query(user: User, filters: Filters, *, with_deleted: bool) -> Select[Any]:
+    access.authorise(user, filters.camera_id, Action.PLAYBACK)
+    query = select(Recording).join(Recording.camera).outerjoin(Recording.user)
+    only = access.Rights(user).limited_to(Action.PLAYBACK)
+    is_there = Camera.deleted_at.is_(None)
+    if only is not None:
+        query = query.where(Recording.camera_id.in_(only), is_there)
+    else:
+        # What is held outlives its camera, and somebody has to be able to see it.
+        query = query.where(or_(is_there, Recording.locked_by.is_not(None)) if with_deleted else is_there)
+    return query.where(*_conditions(filters))
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filters.camera_id is not None:
+        found.append(Recording.camera_id == filters.camera_id)
+    if filters.kind:
+        found.append(Recording.kind == filters.kind)
+    if filters.from_ms is not None:
+        found.append(or_(Recording.ended_ms.is_(None), Recording.ended_ms > filters.from_ms))
+    if filters.to_ms is not None:
+        found.append(Recording.started_ms < filters.to_ms)
+    if filters.is_locked is not None:
+        is_held = Recording.locked_by.is_not(None)
+        found.append(is_held if filters.is_locked else ~is_held)
+    if filters.newest_id is not None:
+        found.append(Recording.id <= filters.newest_id)
+    if filters.search:
+        columns = (Recording.note, Recording.locked_reason, Recording.locked_by, User.name)
+        found.append(or_(*(column.icontains(filters.search, autoescape=True) for column in columns)))
+    if filters.upload in UPLOADS:
+        found.append(_by_upload(filters.upload))
+    return found
+
+
+def _by_upload(upload: str) -> ColumnElement[bool]:
+    """Whether any file of the recording is in that state; `local`: none is in the cloud."""
+    if upload == "cloud_only":
+        return exists().where(*_files(), Segment.state == SegmentState.CLOUD).correlate(Recording)
+    copied = (Transfer.segment_id == Segment.id, *_files())
+    if upload == "local":
+        is_copied = Transfer.state == TransferState.VERIFIED
+        return ~exists().where(*copied, is_copied).correlate(Recording)
+    if upload == "cloud":
+        return exists().where(*copied, Transfer.state.in_(UPLOADS[upload])).correlate(Recording)
+    # Few transfers are under way or have failed: asked from their side, not file by file of every recording.
+    other = Recording.__table__.alias("moving")
+    return Recording.id.in_(
+        select(other.c.id)
+        .select_from(Transfer)
+        .join(Segment, Segment.id == Transfer.segment_id)
+        .join(other, other.c.camera_id == Transfer.camera_id)
+        .where(
+            Transfer.state.in_(UPLOADS[upload]),
+            other.c.started_ms < Segment.ended_ms,
+            or_(other.c.ended_ms.is_(None), other.c.ended_ms > Segment.started_ms),
+        )
+    )
+
+
+def _files() -> tuple[ColumnElement[bool], ...]:
+    stream_id = (
+        select(Stream.id)
+        .where(Stream.camera_id == Recording.camera_id, Stream.kind == StreamKind.MAIN)
+        .correlate(Recording)
+        .scalar_subquery()
+    )
+    return (
+        Segment.stream_id == stream_id,
+        Segment.started_ms > Recording.started_ms - LONGEST_FILE_MS,
+        Segment.started_ms < func.coalesce(Recording.ended_ms, Recording.planned_end_ms, now_ms()),
+        Segment.ended_ms > Recording.started_ms,
+    )
 
 
 def horizon(user: User, camera_id: int | None = None) -> frozenset[int] | None:
@@ -89,6 +229,10 @@ def get_recording(user: User, recording_id: int, action: Action = Action.PLAYBAC
     access.authorise(user, None, action)
     recording = db.session.get(Recording, recording_id)
     if recording is None:
+        raise NotFound(_GONE)
+    if recording.locked_by is not None and recording.camera.deleted_at is not None:
+        if access.Rights(user).limited_to(action) is None:
+            return recording
         raise NotFound(_GONE)
     try:
         access.authorise(user, recording.camera_id, action)

@@ -22,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "site_address": "",  # of the pages, for links in mails; FRONTEND_URL wins
     # Kind of notice -> roles that get it by mail.
     "notice_roles": {"camera": ["super_admin", "admin"], "disk": ["super_admin", "admin"]},
+    "report_mailed_day": "",  # the newest day whose report went out by mail
     "notice_event_id": 0,  # the newest event that was told
     "mail_from": "",  # the address that mails come from; empty: EMAIL_HOST_USER, or one of the site's
     "evidence_keys": {},  # public halves (hex) of the keys that sign evidence, by name

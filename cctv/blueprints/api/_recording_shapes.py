@@ -15,10 +15,12 @@ from cctv.blueprints.api._shapes import (
     Body,
     Paged,
     PageQuery,
+    Query,
     choice,
     count,
     flag,
     moment,
+    one,
     said,
     some,
     text,
@@ -26,6 +28,7 @@ from cctv.blueprints.api._shapes import (
 )
 from cctv.clock import now_ms
 from cctv.models import Recording, RecordingKind
+from cctv.services.recording_facts import Facts
 from cctv.services.recording_list import SORTS
 
 
@@ -44,12 +47,25 @@ class RecordingAnswer(Answer):
     note = said("What is to be said about it.")
     locked_by = said("Who holds it as evidence; null: nobody.", allow_none=True)
     locked_reason = said("Why.", allow_none=True)
+    started_by = said("Of a manual one: who started it; null: nobody who is still there.", allow_none=True)
     created_at = moment("When it was started.")
 
 
-class RecordingDetails(RecordingAnswer):
-    """A recording and where to play it."""
+class Upload(Answer):
+    """How its files get on with the cloud."""
 
+    state = said("local, waiting, uploading, part, cloud, cloud_only or failed.")
+    percent = count("How much of what is to be copied has arrived.")
+    cause = said("Why it failed; empty: it did not.")
+
+
+class RecordingDetails(RecordingAnswer):
+    """A recording, what of it is there, and where to play it."""
+
+    size_bytes = count("Of its files; those of about a minute count whole.")
+    footage_ms = count("How much footage there is.")
+    missing_ms = count("How much is missing that was to be recorded.")
+    upload = one(Upload, "Its copies in the cloud.")
     playback_url = said("HLS playlist of the first piece.", allow_none=True)
     playback = some(_addresses.Piece, "All of it, in pieces of at most six hours.")
     expires_at = moment("From then on the addresses are dead; ask again before.")
@@ -99,5 +115,28 @@ def recording_dict(recording: Recording) -> dict[str, Any]:
         "note": recording.note,
         "locked_by": recording.locked_by,
         "locked_reason": recording.locked_reason,
+        "started_by": recording.user.name if recording.user else None,
         "created_at": recording.created_at,
     }
+
+
+def facts_dict(facts: Facts) -> dict[str, Any]:
+    """The part of the shape RecordingDetails that is counted."""
+    return {
+        "size_bytes": facts.size_bytes,
+        "footage_ms": facts.footage_ms,
+        "missing_ms": facts.missing_ms,
+        "upload": {
+            "state": facts.upload,
+            "percent": 100 if facts.upload in ("cloud", "cloud_only") else facts.percent,
+            "cause": facts.cause,
+        },
+    }
+
+
+class DeleteQuery(Query):
+    """What goes along."""
+
+    with_copies = flag(
+        "Whether its copies in the cloud go as well; else they stay there.", load_default=False
+    )

@@ -14,18 +14,20 @@ from flask_login import current_user
 from cctv.blueprints.api import _addresses, _bearer
 from cctv.blueprints.api._face import ApiBlueprint, needs
 from cctv.blueprints.api._recording_shapes import (
+    DeleteQuery,
     LockBody,
     RecordingAnswer,
     RecordingDetails,
     RecordingPage,
     RecordingQuery,
+    facts_dict,
     recording_dict,
 )
 from cctv.blueprints.api._shapes import paged
 from cctv.blueprints.api._shared import shared
 from cctv.blueprints.api._turns import in_turn
 from cctv.clock import now_ms
-from cctv.services import evidence, recording_list
+from cctv.services import evidence, recording_facts, recording_list
 from cctv.services.access import Action
 
 blueprint = ApiBlueprint(
@@ -66,6 +68,7 @@ def show(recording_id: int) -> ResponseReturnValue:
     pieces = _addresses.pieces(current_user, camera_id, recording.started_ms, end_ms)
     return {
         **recording_dict(recording),
+        **facts_dict(recording_facts.of_recordings([recording])[recording_id]),
         "playback_url": pieces[0]["url"] if pieces else None,
         "playback": pieces,
         "expires_at": _addresses.expires_at(current_user),
@@ -74,16 +77,17 @@ def show(recording_id: int) -> ResponseReturnValue:
 
 @blueprint.route("/<int:recording_id>/", methods=["DELETE"])
 @needs(Action.RECORDING_DELETE)
+@blueprint.arguments(DeleteQuery, location="query")
 @blueprint.response(204, description="Deleted; the files go within a minute.")
 @blueprint.alt_response(409, "CONFLICT")
-def delete(recording_id: int) -> ResponseReturnValue:
+def delete(query: dict[str, Any], recording_id: int) -> ResponseReturnValue:
     """Delete a recording, and the footage that nothing else keeps.
 
     409 while it is locked or goes on. Files of about a minute go whole: what belongs to another recording as
     well stays.
     """
     found = recording_list.get_recording(current_user, recording_id, Action.RECORDING_DELETE)
-    evidence.delete_recording(found, current_user)
+    evidence.delete_recording(found, current_user, with_copies=query["with_copies"])
     return Response(status=204)
 
 
