@@ -144,3 +144,15 @@ def enqueue(
         _log.warning("queue %s does not take %s now: %s", queue_name, function, error)
         return False
     return True
+
+
+def enqueue_once(queue_name: str, function: str, *ids: int | str, job_id: str) -> bool:
+    """As `enqueue`, unless the job of that id still waits in the queue. For short jobs of a tick."""
+    try:
+        found = queue(queue_name)
+        if found.connection.lpos(found.key, job_id) is not None:
+            return True
+    except (RedisError, OSError) as error:
+        _log.warning("queue %s cannot be asked now: %s", queue_name, error)
+        return False
+    return enqueue(queue_name, function, *ids, job_id=job_id)

@@ -25,6 +25,7 @@ from cctv.blueprints.api import register_api
 from cctv.blueprints.auth import register_auth
 from cctv.blueprints.camera_pages import register_camera_pages
 from cctv.blueprints.errors import register_errors
+from cctv.blueprints.export_pages import register_export_pages
 from cctv.blueprints.frame import register_frame
 from cctv.blueprints.headers import register_headers
 from cctv.blueprints.hosts import register_hosts
@@ -62,5 +63,6 @@ def register(app: Flask) -> None:
     app.register_blueprint(honeypot.blueprint)
     register_queue_dashboard(app)
     register_camera_pages(app)
+    register_export_pages(app)
     register_people(app)
     register_mail_pages(app)

@@ -13,7 +13,7 @@ from cctv.models import AuditEntry
 
 # What one may look for: key -> (label, actions; one that ends with a dot means all that begin so).
 GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "watched": ("Who watched", ("live", "playback", "snapshot", "export", "test_picture")),
+    "watched": ("Who watched", ("live", "playback", "snapshot", "export", "export.", "test_picture")),
     "sign-in": ("Signing in", ("sign_in", "sign_in.", "sign_out", "session.", "password.", "second_factor.")),
     "refused": ("Refused sign-ins", ("sign_in.refused",)),
     "cameras": ("Cameras", ("camera.",)),
@@ -67,6 +67,11 @@ SENTENCES = {
     "snapshot": "took a snapshot of {target}",
     "test_picture": "saw what {target} shows in a check",
     "export": "exported {target}",
+    "export.download": "downloaded the export {target}",
+    "export.cancel": "cancelled the export of {target}",
+    "export.keep": "changed how long the export of {target} is kept",
+    "export.retry": "had the export of {target} made again",
+    "export.delete": "deleted the export of {target}",
     "ptz": "moved {target}",
     "mail.send": "sent a mail to {target}",
     "mail.cancel": "stopped the mail {target}",
@@ -116,6 +121,7 @@ _ICONS = {
     "snapshot": "camera",
     "test_picture": "camera",
     "export": "download",
+    "export.": "download",
     "mail.": "mail",
     "settings.": "settings",
     "api_token.": "key",

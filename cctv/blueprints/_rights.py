@@ -23,6 +23,7 @@ class Controls:
     play_back: bool
     snapshot: bool
     record: bool
+    export: bool
     edit: bool  # everything: name, number, recording, on and off
     technics: bool  # address, login and streams
     diagnose: bool
@@ -44,6 +45,10 @@ class PageRights:
             self._controls[camera.id] = self._decide(camera.id)
         return self._controls[camera.id]
 
+    def may_see_past(self, camera_id: int) -> bool:
+        """Whether the person may see pictures of the past of this camera."""
+        return self._rights.may(Action.PLAYBACK, camera_id)
+
     def may(self, action: Action | str) -> bool:
         """Whether there is anything that the person may do this to."""
         return self._rights.may_somewhere(Action(action))
@@ -57,6 +62,7 @@ class PageRights:
             play_back=may(Action.PLAYBACK),
             snapshot=may(Action.SNAPSHOT),
             record=may(Action.RECORD),
+            export=may(Action.EXPORT),
             edit=may(Action.CAMERA_EDIT),
             technics=may(Action.CAMERA_TECHNICS),
             diagnose=may(Action.CAMERA_DIAGNOSE),

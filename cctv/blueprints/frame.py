@@ -50,6 +50,7 @@ ENTRIES = (
     Entry("Wall", "/wall", "layout-grid", "g w", Action.LIVE),
     Entry("Playback", "/playback", "history", "g p", Action.PLAYBACK),
     Entry("Recordings", "/recordings", "filled/player-record", "g r", Action.PLAYBACK),
+    Entry("Exports", "/exports", "package-export", "g e", Action.EXPORT),
     Entry("Cameras", "/cameras", "device-cctv", "g c", Action.CAMERA_LIST),
     Entry("Users", "/users", "users", "g u", Action.USERS),
     Entry("Mail", "/mail", "mail", "g m", Action.MAIL_SEND),

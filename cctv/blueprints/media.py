@@ -130,7 +130,7 @@ def direct_stream(token: str, camera_id: int, kind: str) -> Response:
         response.headers["Cache-Control"] = "private, no-store"
         if request.method == "HEAD":
             return response
-        _bound_sending(_SEND_BUFFER_BYTES)
+        bound_sending(_SEND_BUFFER_BYTES)
         renew = stream_with_context(_renewing(token, stream, recent, first, seat.pop_all()))
         response.response = renew
         return response
@@ -203,7 +203,7 @@ def stored(token: str, camera_id: int, run_key: str, number: int) -> Response:
         # A browser that kept a part asks for the next one with If-Range; the file has grown by then, so the
         # answer would be all of it (RFC 9110 13.1.5) where the player wants four seconds.
         response.headers["Cache-Control"] = "private, no-store"
-    _bound_sending()
+    bound_sending()
     try:
         response.make_conditional(request, accept_ranges=True, complete_length=size)
     except Exception:
@@ -276,7 +276,7 @@ def _bytes(read: Callable[[], bytes]) -> Response:
         content = read()
     except (OSError, EOFError):
         raise NotFound("This footage is not there (any more).") from None
-    _bound_sending()
+    bound_sending()
     response = Response(content, mimetype="video/mp4", headers={"Cache-Control": _IMMUTABLE})
     response.make_conditional(request, accept_ranges=True, complete_length=len(content))
     return response
@@ -295,7 +295,7 @@ def _number(name: str, digits: int = 12) -> int | None:
     return int(text)
 
 
-def _bound_sending(buffer_bytes: int = 0) -> None:
+def bound_sending(buffer_bytes: int = 0) -> None:
     """Give sending an end: a thread must not wait for ever for somebody who takes nothing."""
     connection = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
     if not isinstance(connection, socket.socket):

@@ -13,6 +13,7 @@ from cctv.services import (
     chain_heads,
     codes,
     daily_report,
+    exports,
     forgetting,
     gaps,
     head_copies,
@@ -29,12 +30,13 @@ from cctv.services import (
 
 
 def tick() -> None:
-    """Every 10 s: captures without an owner, a moved site, recordings that end, new days, gaps and so on."""
+    """Every 10 s: captures and exports without worker, a moved site, recordings that end, new days, gaps."""
     captures.dispatch()
     schedules.follow_zone()
     recordings.tick()
     probes.forget_passwords()
     gaps.settle_all()
+    exports.enqueue_waiting()
 
 
 def hourly() -> None:
@@ -47,6 +49,7 @@ def hourly() -> None:
     daily_report.send_due()
     for node in nodes.list_nodes():
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.reconcile", node.id, timeout_seconds=1800)
+        queue.enqueue(queue.media(node.key), "cctv.jobs.exports.expire", node.id)
 
 
 def daily() -> None:

@@ -74,10 +74,10 @@ def _parse(content: bytes) -> Init:
     video: VideoTrack | None = None
     audio: AudioTrack | None = None
     defaults: dict[int, tuple[int, int, int]] = {}
-    for kind, start, end in _boxes(content, 0, len(content)):
+    for kind, start, end in walk(content, 0, len(content)):
         if kind != b"moov":
             continue
-        for inner, inner_start, inner_end in _boxes(content, start, end):
+        for inner, inner_start, inner_end in walk(content, start, end):
             if inner == b"mvex":
                 defaults.update(_trex_defaults(content, inner_start, inner_end))
             elif inner == b"trak":
@@ -91,7 +91,7 @@ def _parse(content: bytes) -> Init:
     return Init(len(content), hashlib.sha256(content).hexdigest(), video, audio, defaults)
 
 
-def _boxes(content: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def walk(content: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """(type, start of the payload, end) of the boxes in a row; stops at the first impossible one."""
     while start + 8 <= end:
         size, kind = struct.unpack_from(">I4s", content, start)
@@ -101,9 +101,10 @@ def _boxes(content: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, i
         start += size
 
 
-def _find(content: bytes, start: int, end: int, *path: bytes) -> tuple[int, int] | None:
+def find(content: bytes, start: int, end: int, *path: bytes) -> tuple[int, int] | None:
+    """(start, end) of the payload of the box at the end of a path; None when it is not there."""
     for name in path:
-        for kind, inner_start, inner_end in _boxes(content, start, end):
+        for kind, inner_start, inner_end in walk(content, start, end):
             if kind == name:
                 start, end = inner_start, inner_end
                 break
@@ -114,7 +115,7 @@ def _find(content: bytes, start: int, end: int, *path: bytes) -> tuple[int, int]
 
 def _trex_defaults(content: bytes, start: int, end: int) -> dict[int, tuple[int, int, int]]:
     found = {}
-    for kind, at, _ in _boxes(content, start, end):
+    for kind, at, _ in walk(content, start, end):
         if kind == b"trex":
             track_id, _, duration, size, flags = struct.unpack_from(">5I", content, at + 4)
             found[track_id] = (duration, size, flags)
@@ -122,26 +123,26 @@ def _trex_defaults(content: bytes, start: int, end: int) -> dict[int, tuple[int,
 
 
 def _track(content: bytes, start: int, end: int) -> VideoTrack | AudioTrack | None:
-    tkhd = _find(content, start, end, b"tkhd")
-    mdhd = _find(content, start, end, b"mdia", b"mdhd")
-    stsd = _find(content, start, end, b"mdia", b"minf", b"stbl", b"stsd")
+    tkhd = find(content, start, end, b"tkhd")
+    mdhd = find(content, start, end, b"mdia", b"mdhd")
+    stsd = find(content, start, end, b"mdia", b"minf", b"stbl", b"stsd")
     if tkhd is None or mdhd is None or stsd is None:
         return None
     track_id = struct.unpack_from(">I", content, tkhd[0] + (20 if content[tkhd[0]] else 12))[0]
     timescale = struct.unpack_from(">I", content, mdhd[0] + (20 if content[mdhd[0]] else 12))[0]
     if not timescale:
         return None
-    for entry, at, entry_end in _boxes(content, stsd[0] + 8, stsd[1]):
+    for entry, at, entry_end in walk(content, stsd[0] + 8, stsd[1]):
         if entry in _VIDEO_ENTRIES:
             return _video(content, at, entry_end, track_id=track_id, timescale=timescale)
-        if _find(content, start, end, b"mdia", b"minf", b"smhd"):
+        if find(content, start, end, b"mdia", b"minf", b"smhd"):
             return _audio(content, at, entry_end, entry=entry, track_id=track_id, timescale=timescale)
     return None
 
 
 def _video(content: bytes, at: int, end: int, *, track_id: int, timescale: int) -> VideoTrack | None:
     width, height = struct.unpack_from(">HH", content, at + 24)
-    for kind, start, stop in _boxes(content, at + 78, end):
+    for kind, start, stop in walk(content, at + 78, end):
         record = content[start:stop]
         if kind == b"avcC" and len(record) >= 7:
             return VideoTrack(track_id, timescale, avc_codec(record), width, height, record, avc_sps(record))
@@ -155,7 +156,7 @@ def _audio(content: bytes, at: int, end: int, *, entry: bytes, track_id: int, ti
     channels = struct.unpack_from(">H", content, at + 16)[0]
     sample_rate = struct.unpack_from(">I", content, at + 24)[0] >> 16
     codec = entry.decode("latin-1").strip()
-    esds = _find(content, at + 28, end, b"esds")
+    esds = find(content, at + 28, end, b"esds")
     if entry == b"mp4a" and esds:
         codec = _mp4a_codec(content[esds[0] + 4 : esds[1]])
     return AudioTrack(track_id, timescale, codec, channels, sample_rate or timescale)

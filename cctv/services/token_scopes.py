@@ -38,6 +38,7 @@ SCOPES = (
     TokenScope("docs", "Documentation", "The description of this API.", (Action.API_DOCS,), True),
     TokenScope("record", "Record", "Start and stop recordings.", (Action.RECORD,), False),
     TokenScope("ptz", "Move cameras", "Pan, tilt, zoom and presets.", (Action.PTZ,), False),
+    TokenScope("export", "Export clips", "Make files of footage and get them.", (Action.EXPORT,), False),
     TokenScope(
         "recordings",
         "Change recordings",

@@ -173,6 +173,12 @@ def _filled(text: str, known: dict[str, object]) -> str:
 
 
 def _filled_all(fields: dict[str, object], known: dict[str, object]) -> dict[str, object]:
-    return {
-        name: _filled(value, known) if isinstance(value, str) else value for name, value in fields.items()
-    }
+    return {name: _filled_value(value, known) for name, value in fields.items()}
+
+
+def _filled_value(value: object, known: dict[str, object]) -> object:
+    """In a list of JSON "{camera}" becomes a number."""
+    if isinstance(value, list):
+        filled = [_filled_value(one, known) for one in value]
+        return [int(one) if isinstance(one, str) and one.isdecimal() else one for one in filled]
+    return _filled(value, known) if isinstance(value, str) else value

@@ -13,6 +13,7 @@ from cctv.extensions import begin_writing, db
 from cctv.models import (
     Camera,
     Event,
+    Export,
     MailState,
     ModeChange,
     Probe,
@@ -57,6 +58,15 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
         db.session.add_all(recordings)
         db.session.commit()
         recording_ids = [recording.id for recording in recordings]
+        asked_for = [
+            Export(user_id=people[name].id, camera_ids=[camera_id], started_ms=1000, ended_ms=9000)
+            for camera_id, name in zip(cameras, ("visitor_export", "super_admin"), strict=True)
+        ]
+        for export in asked_for:
+            export.state = "failed"
+        db.session.add_all(asked_for)
+        db.session.commit()
+        export_ids = [export.id for export in asked_for]
         sender = people["super_admin"]
         batch = mailings.send(sender, subject="Hello", body="A line.", addresses=["a@example.org"])
         trial = mail_trials.start(sender, "a@example.org")
@@ -71,6 +81,7 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
     asker = Asker(app, people, cameras, redis_server)
     asker.parts |= {"probe_id": probe_id, **mail_ids}
     asker.of_camera("recording_id", *recording_ids)
+    asker.of_camera("export_id", *export_ids)
     asker.parts |= {"group_id": group_id, "cell": f"c{cameras[0]}.live"}
     asker.parts |= {"invitation": "forged", "key": "of no session", "token_id": 987_654}
     asker.parts |= {"rest": "login.php", "row_id": row_id}
@@ -80,6 +91,7 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
         "registry_name": "queued",
         "job_id": "none",
     }
+    asker.parts |= {"token": "forged", "name": "clip.mp4"}
     asker.parts |= {"per_page": 8, "order": "asc", "page": 1}
     return asker
 

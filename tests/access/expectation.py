@@ -16,7 +16,8 @@ from tests.access.people import GRANTED
 
 PATH = Path(__file__).with_name("expected.toml")
 CAMERAS = ("granted", "foreign", "absent")
-OF_CAMERAS = ("recording_id",)  # parts of an address that belong to a camera: there is one of each
+# Parts of an address that belong to a camera: there is one of each.
+OF_CAMERAS = ("recording_id", "export_id")
 PERSONS = ("a Visitor", "an Admin", "a Super Admin", "nobody")
 
 

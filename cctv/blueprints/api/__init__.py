@@ -12,6 +12,7 @@ from cctv.blueprints.api import (
     auth,
     cameras,
     docs,
+    exports,
     health,
     mail,
     mailings,
@@ -91,6 +92,7 @@ def register_api(app: Flask) -> None:
     api.init_app(app)
     for name, scheme in _SCHEMES.items():
         api.spec.components.security_scheme(name, scheme)
-    for part in (auth, profile, users, cameras, watching, recordings, transfers, mail, mailings, health):
+    parts = (auth, profile, users, cameras, watching, recordings, exports, transfers, mail, mailings, health)
+    for part in parts:
         api.register_blueprint(part.blueprint)
     docs.register_docs(app, api)
