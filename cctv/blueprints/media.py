@@ -235,7 +235,7 @@ def _from_cloud(copy: CloudCopy) -> Response:
     if wanted:
         response.status_code = 206
         response.content_range = ContentRange("bytes", start, end, copy.size_bytes)
-    _bound_sending()
+    bound_sending()
     return response
 
 
