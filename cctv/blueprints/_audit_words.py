@@ -77,6 +77,7 @@ SENTENCES = {
     "mail.cancel": "stopped the mail {target}",
     "mail.again": "sent the mail to {target} again",
     "settings.change": "changed the settings",
+    "chain.accept": "believed the chains of stored footage after a restored backup",
     "settings.test": "tested {target}",
     "api_token.create": "made the API token {target}",
     "api_token.revoke": "revoked the API token {target}",

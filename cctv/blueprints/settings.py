@@ -32,6 +32,7 @@ class Section:
 
 SECTIONS = (
     Section("Cloud", "/settings/cloud", "cloud-upload", Action.SETTINGS_TEST),
+    Section("Evidence", "/settings/evidence", "shield-check", Action.SETTINGS),
     Section("Mail", "/settings/mail", "mail", Action.SETTINGS_TEST),
 )
 

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from cctv.clock import day_bounds_ms, from_ms, now_ms, site_day, to_ms
 from cctv.errors import Invalid
@@ -20,6 +20,14 @@ from cctv.services import evidence_key, mail, settings
 
 SETTLED_AFTER_MS = 15 * 60_000  # the last files of a day are hashed by then; later ones are in the next head
 _MOST_DAYS = 31  # signed at once after a long absence; the chain carries what is older
+
+
+class Summary(NamedTuple):
+    """All heads in three figures."""
+
+    total: int
+    newest_day: date | None
+    in_cloud: int
 
 
 class _Link(NamedTuple):
@@ -85,6 +93,18 @@ def list_heads(camera_id: int, *, from_number: int = 0) -> list[ChainHead]:
     """The heads of a camera at or behind a link, in order."""
     query = select(ChainHead).where(ChainHead.camera_id == camera_id, ChainHead.number >= from_number)
     return list(db.session.scalars(query.order_by(ChainHead.number)))
+
+
+def summary() -> Summary:
+    """How many heads there are, for the settings; one query."""
+    row = db.session.execute(
+        select(
+            func.count(ChainHead.id),
+            func.max(ChainHead.day),
+            func.sum(case((ChainHead.is_in_cloud, 1), else_=0)),
+        )
+    ).one()
+    return Summary(row[0], row[1], int(row[2] or 0))
 
 
 def set_address(address: str) -> None:
