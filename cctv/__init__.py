@@ -12,8 +12,11 @@ from cctv.extensions import csrf, db, login_manager, mail, migrate
 _MIGRATIONS = str(Path(__file__).resolve().parent.parent / "migrations")
 
 
-def create_app(config: Config | None = None) -> Flask:
-    """The Flask application of one process; without `config` the environment decides."""
+def create_app(config: Config | None = None, *, has_pages: bool = True) -> Flask:
+    """The Flask application of one process; without `config` the environment decides.
+
+    `has_pages` False is for processes that only work on files: pages, API and commands cost 25 MB.
+    """
     config = config or Config.from_environment()
     app = Flask(__name__)
     app.config.from_mapping(config.flask_settings())
@@ -24,8 +27,11 @@ def create_app(config: Config | None = None) -> Flask:
     login_manager.init_app(app)
     csrf.init_app(app)
     mail.init_app(app)
-    from cctv import blueprints, cli, models  # noqa: F401 - tables and faces need the bound extensions
+    from cctv import models  # noqa: F401 - tables and faces need the bound extensions
 
-    blueprints.register(app)
-    cli.register(app)
+    if has_pages:
+        from cctv import blueprints, cli
+
+        blueprints.register(app)
+        cli.register(app)
     return app

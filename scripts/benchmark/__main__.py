@@ -24,6 +24,7 @@ PARTS = (
     "people",
     "api",
     "verify",
+    "transfer",
 )
 LONG_SECONDS, QUICK_SECONDS = 300.0, 30.0
 
