@@ -22,6 +22,7 @@ from cctv.services import (
     nodes,
     notices,
     probes,
+    recording_rules,
     recordings,
     schedules,
     scrub,
@@ -47,6 +48,7 @@ def hourly() -> None:
     idempotency.forget_old()
     audit_check.verify_hourly()
     daily_report.send_due()
+    recording_rules.follow(look_back_ms=recording_rules.FAR_BACK_MS)
     for node in nodes.list_nodes():
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.reconcile", node.id, timeout_seconds=1800)
         queue.enqueue(queue.media(node.key), "cctv.jobs.exports.expire", node.id)
@@ -55,9 +57,15 @@ def hourly() -> None:
 def daily() -> None:
     """Every day: forget the history of times of which no footage is left, and old mails."""
     forgetting.forget_history()
+    recording_rules.forget_gone()
     mail.forget_old()
     notices.forget_old()
     scrub.check_chains()
+
+
+def rules() -> None:
+    """Every minute: list what schedules and activity kept."""
+    recording_rules.follow()
 
 
 def heads() -> None:

@@ -60,6 +60,8 @@ class Camera(db.Model):  # type: ignore[name-defined]
     keep_bytes: Mapped[int | None] = mapped_column(BigInteger)  # null: no limit of its own
     chain_number: Mapped[int] = mapped_column(Integer, default=0)  # of the newest link; services/chain.py
     chain_hash: Mapped[str] = mapped_column(String(64), default="0" * 64)  # of it; zeros before the first
+    # Recordings of schedules and activity are listed from here on: somebody deleted the ones before.
+    listed_from_ms: Mapped[int | None] = mapped_column(BigInteger)
     node_id: Mapped[int | None] = mapped_column(ForeignKey("node.id"))  # pinned to a site; null: any node
     version: Mapped[int] = mapped_column(Integer, default=1)  # optimistic lock of the edit form
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

@@ -20,11 +20,9 @@ from cctv.models import (
     SegmentState,
     Stream,
     StreamKind,
-    Transfer,
-    TransferState,
     User,
 )
-from cctv.services import audit, chain, gaps, segments
+from cctv.services import audit, chain, gaps, segments, transfer_rows
 from cctv.services.finding import LONGEST_FILE_MS
 from cctv.services.wanted import FOREVER_MS, lock_cameras, wanted
 
@@ -154,16 +152,19 @@ def delete_recording(recording: Recording, user: User, *, with_copies: bool = Fa
         db.session.rollback()
         raise problem
     camera_id, start_ms, end_ms = recording.camera_id, recording.started_ms, _end_of(recording)
-    is_day = recording.kind != RecordingKind.MANUAL
+    is_by_rule = recording.kind != RecordingKind.MANUAL
     facts = {"started_ms": start_ms, "ended_ms": end_ms, "kind": recording.kind, "with_copies": with_copies}
     _tell("recording.delete", recording, **facts)
+    if is_by_rule:
+        camera = recording.camera  # else recording_rules.py would list it again
+        camera.listed_from_ms = max(camera.listed_from_ms or 0, end_ms)
     db.session.delete(recording)
     db.session.flush()
-    kept = _recordings_around(camera_id, start_ms, end_ms, is_day=is_day)
+    kept = _recordings_around(camera_id, start_ms, end_ms, is_by_rule=is_by_rule)
     ids, gone = _mark(camera_id, start_ms, end_ms, kept)
     if not with_copies:
-        _leave_copies(ids)
-    if is_day and gone:
+        transfer_rows.leave_copies(ids)
+    if is_by_rule and gone:
         # A rule was to keep it: that there is nothing now has to be said.
         gaps.add(camera_id, gone, cause="deleted_person", detail=user.name)
     db.session.commit()
@@ -185,7 +186,8 @@ def why_not(recording: Recording) -> Conflict | None:
     if recording.locked_by is not None:
         return IsLocked(f"{recording.locked_by} has locked this recording. Unlock it first.")
     if recording.ended_ms is None and (recording.planned_end_ms or FOREVER_MS) > now_ms():
-        return GoesOn("This recording goes on. Stop it first.")
+        is_manual = recording.kind == RecordingKind.MANUAL
+        return GoesOn(f"This recording goes on. {'Stop it first.' if is_manual else 'A rule keeps it.'}")
     return None
 
 
@@ -199,12 +201,12 @@ def _end_of(recording: Recording) -> int:
     return min(ends)
 
 
-def _recordings_around(camera_id: int, start_ms: int, end_ms: int, *, is_day: bool) -> list[Interval]:
+def _recordings_around(camera_id: int, start_ms: int, end_ms: int, *, is_by_rule: bool) -> list[Interval]:
     """What else keeps the files that touch this interval."""
     around = (start_ms - LONGEST_FILE_MS, end_ms + LONGEST_FILE_MS)
-    if not is_day:
+    if not is_by_rule:
         return [*wanted(camera_id, *around), *_held(camera_id, *around)]
-    # The mode of that day still wants it; so only what is outside the day, or somebody's, keeps a file.
+    # The rule still wants it; so only what is outside of it, or somebody's, keeps a file.
     outside = [
         (start, end)
         for start, end in wanted(camera_id, *around)
@@ -260,19 +262,6 @@ def _mark(
             .execution_options(synchronize_session=False)
         )
     return [row.id for row in found], [(row.started_ms, row.ended_ms) for row in found]
-
-
-def _leave_copies(segment_ids: list[int]) -> None:
-    """What is in the bucket stays there when these files go. The caller commits."""
-    for at in range(0, len(segment_ids), 500):
-        db.session.execute(
-            update(Transfer)
-            .where(
-                Transfer.segment_id.in_(segment_ids[at : at + 500]), Transfer.state == TransferState.VERIFIED
-            )
-            .values(reason="left")
-            .execution_options(synchronize_session=False)
-        )
 
 
 def _tell(action: str, recording: Recording, **details: object) -> None:

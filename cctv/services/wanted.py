@@ -20,6 +20,7 @@ from cctv.services.planned import FOREVER_MS, Planned
 
 __all__ = [
     "FOREVER_MS",
+    "around_activity",
     "cameras_wanted_now",
     "is_wanted_now",
     "lock_cameras",
@@ -68,14 +69,15 @@ def wanted_by_camera(camera_ids: Iterable[int], start_ms: int, end_ms: int) -> d
     for camera_id, started, ended, planned_end in db.session.execute(_RECORDINGS, asked):
         ends = [end for end in (ended, planned_end) if end is not None]
         found[camera_id].append((started, min(ends, default=FOREVER_MS)))
-    for camera_id, group in _around_activity(on_activity).items():
+    for camera_id, group in around_activity(on_activity).items():
         found[camera_id] += group
     return {camera_id: clip(group, start_ms, end_ms) for camera_id, group in found.items()}
 
 
-def _around_activity(on_activity: dict[int, list[Planned]]) -> dict[int, list[Interval]]:
+def around_activity(on_activity: dict[int, list[Planned]]) -> dict[int, list[Interval]]:
     """What is wanted because something moved: with the seconds around it, never beyond where the rule holds -
     a time that the schedule calls off stays off."""
+    on_activity = {camera_id: group for camera_id, group in on_activity.items() if group}
     if not on_activity:
         return {}
     rules = [rule for group in on_activity.values() for rule in group]

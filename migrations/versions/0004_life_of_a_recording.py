@@ -185,6 +185,7 @@ def upgrade():
         batch_op.add_column(sa.Column('activity_trouble', sa.String(length=200), nullable=False, server_default=''))
         batch_op.add_column(sa.Column('keep_days', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('keep_bytes', sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column('listed_from_ms', sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column('chain_number', sa.Integer(), nullable=False, server_default='0'))
         batch_op.add_column(sa.Column('chain_hash', sa.String(length=64), nullable=False, server_default='0' * 64))
 
@@ -252,6 +253,7 @@ def downgrade():
     with op.batch_alter_table('camera', schema=None) as batch_op:
         batch_op.drop_column('chain_hash')
         batch_op.drop_column('chain_number')
+        batch_op.drop_column('listed_from_ms')
         batch_op.drop_column('keep_bytes')
         batch_op.drop_column('keep_days')
         batch_op.drop_column('activity_trouble')
