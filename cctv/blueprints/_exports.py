@@ -40,6 +40,7 @@ class ExportForm(FlaskForm):
     ended_ms = HiddenField()
     note = StringField("Note")
     has_time_track = BooleanField("Add a track that tells the time")
+    is_evidence = BooleanField("Add proof for a court")
     stays = HiddenField()  # "1": the page underneath goes on
 
 
@@ -85,6 +86,7 @@ def wish(form: ExportForm) -> Wish:
         started_ms=times[0],
         ended_ms=times[1],
         has_time_track=bool(form.has_time_track.data),
+        is_evidence=bool(form.is_evidence.data),
         note=form.note.data or "",
     )
 
@@ -158,4 +160,5 @@ def _same(typed: str, ms: int) -> bool:
 def page_of(line: Line) -> dict[str, Any]:
     """What the page of one export shows besides."""
     result = line.export.result
-    return {"line": line, "files": result.get("files", []), "empty": result.get("empty", [])}
+    found = {name: result.get(name, []) for name in ("files", "empty", "left_out")}
+    return {"line": line, **found}

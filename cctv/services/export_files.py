@@ -6,6 +6,7 @@ Files are found by the number of their export only; no name that a person typed 
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +25,7 @@ _MARGIN_SHARE = 0.05
 MOST_SHARE = 0.25  # of the disk for all exports together: footage must not go for them
 _UNDER_WAY = (ExportState.QUEUED, ExportState.RUNNING)
 _NO_WORD = re.compile(r"[^\w.]+", re.UNICODE)
-_OURS = re.compile(r"([1-9][0-9]{0,9})\.(mp4|zip|part)")
+_OURS = re.compile(r"([1-9][0-9]{0,9})\.(?:mp4|zip|part)|fetched-[0-9a-f]{16}\.part")
 
 
 class Room(NamedTuple):
@@ -56,6 +57,11 @@ def unfinished_path(export_id: int) -> Path:
     return folder() / f"{export_id}.part"
 
 
+def fetched_path() -> Path:
+    """A new place for a file out of the bucket while it is read."""
+    return folder() / f"fetched-{secrets.token_hex(8)}.part"
+
+
 def remove(export_id: int) -> None:
     """Remove whatever there is of an export. OSError when the disk refuses."""
     for kind in ("part", "mp4", "zip"):
@@ -63,11 +69,11 @@ def remove(export_id: int) -> None:
 
 
 def list_files() -> Iterable[tuple[int, Path]]:
-    """(number of the export, path) of every file here; foreign names are left out."""
+    """(number of the export, path) of every file here; 0: fetched for one. Foreign names are left out."""
     for path in folder().iterdir():
         match = _OURS.fullmatch(path.name)
         if match:
-            yield int(match[1]), path
+            yield int(match[1] or 0), path
 
 
 def room(node_id: int | None) -> Room:

@@ -9,15 +9,17 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from cctv import config
+from cctv.errors import NotFound
 from cctv.media.boxes import NotMedia
 from cctv.media.movie import Layout, Movie, Piece
 from cctv.models.segment import TICKS_PER_MS
-from cctv.services import export_index
+from cctv.services import export_files, export_index, footage_files
 from cctv.services.export_parts import STANDING_PICTURE_MS, Part, Source
-from cctv.storage import paths
+from cctv.storage import disk, paths
 
 
 @dataclass(slots=True)
@@ -75,6 +77,9 @@ def films(
 
     A new one begins where the camera's format changed, which players do not follow. `stamp`: camera name and
     zone for a track that tells the time. `files` closes what was opened.
+
+    Raises:
+        Unavailable: footage is only in the bucket, which cannot be read now.
     """
     made: list[Film] = []
     before: Part | None = None
@@ -118,14 +123,28 @@ def _hole_ticks(before: Part | None, part: Part) -> int:
 
 def _open(part: Part, opened: dict[tuple[str, int], int], files: ExitStack) -> int | None:
     """The stored file, held open until the film is written: it may be deleted meanwhile."""
-    key = part.found.run_key, part.found.number
+    camera_id, key = part.found.camera_id, (part.found.run_key, part.found.number)
     if key not in opened:
         try:
-            opened[key] = paths.open_segment(config.current().media_dir, part.found.camera_id, *key)
-        except FileNotFoundError:
+            source = footage_files.open_source(camera_id, *key)
+            if isinstance(source, Path):
+                opened[key] = paths.open_segment(config.current().media_dir, camera_id, *key)
+            else:
+                opened[key] = _fetch(part)
+        except (NotFound, FileNotFoundError):
             return None
         files.callback(os.close, opened[key])
     return opened[key]
+
+
+def _fetch(part: Part) -> int:
+    """A file that is only in the bucket, brought here for as long as it is open."""
+    target = export_files.fetched_path()
+    try:
+        path = footage_files.fetch(part.found.camera_id, part.found.run_key, part.found.number, target)
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        disk.unlink(target)
 
 
 def _init(descriptor: int, part: Part) -> bytes | None:

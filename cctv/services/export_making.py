@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 
 from cctv.clock import now_ms, utcnow
+from cctv.errors import CctvError
 from cctv.extensions import begin_writing, db
 from cctv.models import Export, ExportState
 from cctv.processes import identity, is_alive
@@ -91,6 +92,8 @@ def make(export_id: int) -> None:
         _end(export_id, ExportState.FAILED, cause=_FULL)
     except EOFError:
         _end(export_id, ExportState.FAILED, cause="A file of this footage is damaged: it ends too early.")
+    except CctvError as error:
+        _end(export_id, ExportState.FAILED, cause=error.message)
     except OSError as error:
         _log.warning("export %d: %s", export_id, error)
         cause = (
@@ -200,7 +203,7 @@ def _finish(export_id: int, made: Made) -> None:
         file_name=made.name,
         size_bytes=made.path.stat().st_size,
         sha256=made.sha256,
-        result={"files": files, "empty": made.empty},
+        result={"files": files, "empty": made.empty, "left_out": made.left_out},
         worker=None,
         finished_at=utcnow(),
         keep_until=utcnow() + timedelta(days=exports.KEEP_DAYS),

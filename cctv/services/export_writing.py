@@ -5,19 +5,29 @@ Knows bytes and names; which export is made when, and what becomes of it, is sai
 
 from __future__ import annotations
 
+import hashlib
 import os
 import resource
 import zipfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cctv.clock import from_ms, now_ms
 from cctv.extensions import db
 from cctv.models import Export, User
-from cctv.services import export_files, export_films, export_index, export_list, export_parts, settings
+from cctv.services import (
+    evidence_package,
+    export_files,
+    export_films,
+    export_index,
+    export_list,
+    export_parts,
+    settings,
+)
+from cctv.services.evidence_package import PackedFile
 from cctv.services.export_films import Film
 from cctv.services.export_parts import MadeFile, Part
 from cctv.services.export_progress import Progress
@@ -49,6 +59,7 @@ class Made:
     sha256: str
     files: list[MadeFile]
     empty: list[str]
+    left_out: list[str] = field(default_factory=list)  # stored files that the proof lacks, in words
 
 
 def read_task(export_id: int) -> Task:
@@ -130,7 +141,7 @@ def _zip(
     """Each camera's films, one camera after the other, and the list of them."""
     made: list[MadeFile] = []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        progress.begin("cutting", total)
+        progress.begin("cutting", max(total, task.estimated_bytes))
         for camera, found in parts.items():
             with ExitStack() as files:
                 shot = _films(task, camera, found, files, progress, None)
@@ -138,7 +149,9 @@ def _zip(
         if not made:
             raise Nothing
         empty = [name for (camera_id, name), found in parts.items() if not found]
-        archive.writestr(_entry(task, export_index.NAME), export_index.text(task.cover, made, empty))
+        index = export_index.text(task.cover, made, empty).encode()
+        archive.writestr(_entry(task, export_index.NAME), index)
+        left_out = _add_proof(task, archive, made, index, progress) if task.is_evidence else []
     size = file.seek(0, os.SEEK_END)
     progress.begin("checking", size)
     sha256 = pouring.sha256_of(export_files.unfinished_path(task.id), on_bytes=progress.add)
@@ -146,7 +159,17 @@ def _zip(
     os.fsync(file.fileno())
     names = [name for _, name in task.cameras]
     name = export_files.zip_name(names, task.cover.started_ms, task.cover.ended_ms, task.cover.zone)
-    return Made(export_files.folder() / f"{task.id}.zip", name, sha256, made, empty)
+    return Made(export_files.folder() / f"{task.id}.zip", name, sha256, made, empty, left_out)
+
+
+def _add_proof(
+    task: Task, archive: zipfile.ZipFile, made: list[MadeFile], index: bytes, progress: Progress
+) -> list[str]:
+    """The stored files as they are, a signed list and the page that checks them; what could not be added."""
+    packed = [PackedFile(file.name, file.size_bytes, file.sha256, file.camera_id) for file in made]
+    packed.append(PackedFile(export_index.NAME, len(index), hashlib.sha256(index).hexdigest()))
+    export = db.session.get_one(Export, task.id)
+    return evidence_package.write(archive, export, packed, on_bytes=progress.add).left_out
 
 
 def _films(

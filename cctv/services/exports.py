@@ -15,7 +15,7 @@ from cctv.clock import now_ms, utcnow
 from cctv.errors import Conflict, Invalid, LimitReached, NotFound
 from cctv.extensions import begin_writing, db
 from cctv.models import Camera, Export, ExportState, Node, SegmentState, User
-from cctv.services import access, audit, export_files, export_list, export_parts, nodes
+from cctv.services import access, audit, evidence_package, export_files, export_list, export_parts, nodes
 from cctv.services.access import Action
 from cctv.services.export_list import GONE, UNDER_WAY
 from cctv.services.export_parts import Part
@@ -77,7 +77,7 @@ def estimate(user: User, wish: Wish) -> Estimate:
         cameras=cameras,
         empty=[camera for camera, found in parts.items() if not found],
         recorded_ms=max(_recorded_ms(found) for found in parts.values()),
-        size_bytes=sum(part.size_bytes for found in parts.values() for part in found) + _OVERHEAD_BYTES,
+        size_bytes=_size_of(wish, [part for found in parts.values() for part in found]),
         most_bytes=export_files.room(node_id).most_bytes if is_here else None,
         node_id=node_id,
     )
@@ -255,6 +255,14 @@ def _node_of(parts: list[Part]) -> int | None:
         said = f"This footage lies on several machines ({', '.join(names)}). Export them one by one."
         raise Invalid({"camera_ids": said})
     return found.pop() if found else nodes.this_node().id
+
+
+def _size_of(wish: Wish, parts: list[Part]) -> int:
+    """Bytes on the disk while it is made: what is only in the bucket lies there twice."""
+    size = sum(part.size_bytes * (2 if part.found.state == SegmentState.CLOUD else 1) for part in parts)
+    if wish.is_evidence:
+        size += evidence_package.estimate_bytes(wish.camera_ids, wish.started_ms, wish.ended_ms)
+    return size + _OVERHEAD_BYTES
 
 
 def _recorded_ms(parts: list[Part]) -> int:

@@ -155,6 +155,19 @@ class TestTheFile:
         said = re.sub(r"<[^>]*>", "", said)
         assert "00:00:02,936 --> 00:00:03,936\nCamera 1  2026-11-22 13:30:21 WET" in said
 
+    def test_evidence_brings_the_originals_and_the_page_that_checks_them(self, boss: User) -> None:
+        export, path = made(boss, filmed(), is_evidence=True)
+        assert export.result["left_out"] == []
+        with zipfile.ZipFile(path) as archive:
+            assert archive.testzip() is None
+            names = set(archive.namelist())
+            listed = {one["name"]: one for one in json.loads(archive.read("manifest.json"))["files"]}
+            for name, one in listed.items():
+                assert one["sha256"] == hashlib.sha256(archive.read(name)).hexdigest()
+        assert {"index.txt", "check.html", "signature.json"} <= names
+        assert sum(name.startswith("originals/") for name in names) == 3
+        assert listed.keys() == names - {"manifest.json", "signature.json"}
+
 
 class TestBeforeItStarts:
     def test_more_than_there_is_room_for_is_refused_with_both_numbers(

@@ -47,6 +47,9 @@ class ExportBody(Body):
     from_ms = whole(0, LARGEST_MS, "Where it begins; the file begins at the key frame before.", required=True)
     to_ms = whole(0, LARGEST_MS, "Where it ends; at most 24 hours later.", required=True)
     has_time_track = flag("Add a track that tells the time, as subtitles.", load_default=False)
+    is_evidence = flag(
+        "Make a zip that proves itself: stored files, a signed list, a page that checks.", load_default=False
+    )
     note = text(LONGEST_NOTE, "For whoever finds it later.", load_default="")
 
 
@@ -79,6 +82,7 @@ class ExportAnswer(Answer):
     from_ms = count("What was asked for: from.")
     to_ms = count("What was asked for: to.")
     has_time_track = flag("Whether it has a track that tells the time.")
+    is_evidence = flag("Whether it is a zip that proves itself.")
     note = said("What is to be said about it.")
     state = said("queued, running, ready, failed, cancelled or expired (its file was removed).")
     phase = said("Of a running one: reading, cutting, checking or storing; else empty.")
@@ -128,6 +132,7 @@ def export_dict(export: Export) -> dict[str, Any]:
         "from_ms": export.started_ms,
         "to_ms": export.ended_ms,
         "has_time_track": export.has_time_track,
+        "is_evidence": export.is_evidence,
         "note": export.note,
         "state": export.state,
         "phase": export.phase,

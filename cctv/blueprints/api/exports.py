@@ -62,6 +62,7 @@ def create(body: dict[str, Any]) -> ResponseReturnValue:
         started_ms=body["from_ms"],
         ended_ms=body["to_ms"],
         has_time_track=body["has_time_track"],
+        is_evidence=body["is_evidence"],
         note=body["note"],
     )
 
