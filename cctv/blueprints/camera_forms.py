@@ -17,10 +17,11 @@ from cctv.media import addresses
 from cctv.media.makes import MAKES, find_make
 from cctv.media.masking import MASKED
 from cctv.models import Camera, RecordingMode
-from cctv.services import cameras
+from cctv.services import cameras, schedule_cameras, schedules
 
 _MODES = {
     RecordingMode.CONTINUOUS: "All the time",
+    RecordingMode.ACTIVITY: "On activity, with the seconds around it",
     RecordingMode.MANUAL: "When somebody presses Record",
     RecordingMode.OFF: "Never, live only",
 }
@@ -105,23 +106,23 @@ class CameraEditor(TechnicsEditor):
 
     name = StringField("Name", [Length(max=200)])
     number = _WholeNumber("Number on the wall", [Optional()])
-    recording_mode = SelectField(
-        "Record", choices=[SelectChoice(mode.value, words) for mode, words in _MODES.items()]
-    )
-    pre_roll_seconds = _WholeNumber("Seconds kept before a press on Record", [Optional()])
+    recording_mode = SelectField("Record", choices=lambda: _mode_choices(), validate_choice=False)
+    pre_roll_seconds = _WholeNumber("Seconds kept before", [Optional()])
+    post_roll_seconds = _WholeNumber("Seconds kept after activity", [Optional()])
 
     @classmethod
     def blank(cls) -> CameraEditor:
         """For a new camera."""
-        return cls(recording_mode=RecordingMode.CONTINUOUS.value, pre_roll_seconds=10)
+        return cls(recording_mode=RecordingMode.CONTINUOUS.value, pre_roll_seconds=10, post_roll_seconds=10)
 
     @classmethod
     def _stored(cls, camera: Camera) -> dict[str, Any]:
         return super()._stored(camera) | {
             "name": camera.name,
             "number": camera.number,
-            "recording_mode": camera.recording_mode,
+            "recording_mode": _mode_value(camera),
             "pre_roll_seconds": camera.pre_roll_seconds,
+            "post_roll_seconds": camera.post_roll_seconds,
         }
 
     def typed(self) -> cameras.CameraForm:
@@ -140,9 +141,26 @@ class CameraEditor(TechnicsEditor):
         return replace(super().changed(camera), **self._about())
 
     def _about(self) -> dict[str, Any]:
+        mode, _, schedule = (self.recording_mode.data or "").partition(":")
         return {
             "name": self.name.data or "",
-            "recording_mode": self.recording_mode.data,
+            "recording_mode": mode,
+            "schedule_id": int(schedule) if schedule.isdecimal() and len(schedule) < 10 else None,
             "pre_roll_seconds": 10 if self.pre_roll_seconds.data is None else self.pre_roll_seconds.data,
+            "post_roll_seconds": 10 if self.post_roll_seconds.data is None else self.post_roll_seconds.data,
             "number": self.number.data,
         }
+
+
+def _mode_choices() -> list[SelectChoice]:
+    """The modes, and each schedule by its name."""
+    found = [(f"{RecordingMode.SCHEDULE}:{one.id}", one.name) for one in schedules.list_schedules()]
+    modes = [SelectChoice(mode.value, words) for mode, words in _MODES.items()]
+    by_name = [SelectChoice(value, name, optgroup="By schedule") for value, name in found]
+    return modes + by_name
+
+
+def _mode_value(camera: Camera) -> str:
+    if camera.recording_mode != RecordingMode.SCHEDULE:
+        return camera.recording_mode
+    return f"{camera.recording_mode}:{schedule_cameras.schedule_id_of(camera.id)}"

@@ -15,6 +15,7 @@ from cctv.blueprints import (
     diagnose,
     overview,
     probes,
+    schedules,
     wall,
 )
 from cctv.blueprints._live import register_live
@@ -25,5 +26,16 @@ def register_camera_pages(app: Flask) -> None:
     """Make the pages, spellings and macros known; after `register_frame`, whose macros they use."""
     register_words(app)
     register_live(app)
-    for page in (overview, wall, cameras, camera_actions, camera_activity, camera_setup, diagnose, probes):
+    pages = (
+        overview,
+        wall,
+        cameras,
+        camera_actions,
+        camera_activity,
+        camera_setup,
+        schedules,
+        diagnose,
+        probes,
+    )
+    for page in pages:
         app.register_blueprint(page.blueprint)

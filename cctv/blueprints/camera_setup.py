@@ -151,7 +151,10 @@ def _page(
 
 def _refused(form: TechnicsEditor, camera: Camera | None, errors: dict[str, str] | None = None) -> Response:
     """422: the page again for a browser, only the messages for HTMX, so that no typed field can be lost."""
-    _forms.add_errors(form, errors or {})
+    errors = dict(errors or {})
+    if "schedule_id" in errors:  # the same field chooses both
+        errors["recording_mode"] = errors.pop("schedule_id")
+    _forms.add_errors(form, errors)
     form.forget_passwords()
     return _forms.problems("cameras/form.html", form, delete_problem=None, **_around(camera))
 

@@ -52,6 +52,7 @@ ENTRIES = (
     Entry("Recordings", "/recordings", "filled/player-record", "g r", Action.PLAYBACK),
     Entry("Exports", "/exports", "package-export", "g e", Action.EXPORT),
     Entry("Cameras", "/cameras", "device-cctv", "g c", Action.CAMERA_LIST),
+    Entry("Schedules", "/schedules", "calendar-event", "g t", Action.SCHEDULE_READ),
     Entry("Users", "/users", "users", "g u", Action.USERS),
     Entry("Mail", "/mail", "mail", "g m", Action.MAIL_SEND),
     Entry("Health", "/health", "heartbeat", "g h", Action.HEALTH),

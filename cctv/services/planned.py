@@ -132,6 +132,12 @@ def now_in(spans: Iterable[Span], start_ms: int, end_ms: int, at_ms: int) -> Now
     return Now(mode, since if since > start_ms else None, until if until < end_ms else None)
 
 
+def now_in_plan(plan: tuple[Any, Any], zone: ZoneInfo, *, at_ms: int) -> Now:
+    """What a plan - (weekly, exceptions) - says of a moment."""
+    start_ms, end_ms = at_ms - _AROUND_MS, at_ms + _AROUND_MS
+    return now_in(expand(*plan, zone, start_ms, end_ms), start_ms, end_ms, at_ms)
+
+
 def _expanded(scheduled: dict[int, list[Planned]], start_ms: int, end_ms: int) -> dict[int, list[Planned]]:
     """The rules of cameras that follow schedules, in place of the mode that says so."""
     if not scheduled:

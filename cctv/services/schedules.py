@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +20,7 @@ from cctv.models import Camera, RecordingMode, Schedule, ScheduleVersion, User
 from cctv.services import access, audit, recordings, schedule_cameras, schedule_words, settings
 from cctv.services.access import Action
 from cctv.services.paging import Page, paginate
+from cctv.services.planned import Now, now_in_plan
 from cctv.services.schedule_plans import Plan
 from cctv.services.wanted import lock_cameras
 
@@ -76,8 +78,16 @@ def get_schedule(schedule_id: int) -> Schedule:
 def plan_of(schedule: Schedule) -> Plan:
     """The plan as it stands, whether it is in force or not; without exceptions of days that have passed."""
     newest = max(schedule.versions, key=lambda version: version.id)
-    today = site_day(now_ms(), settings.zone()).isoformat()
+    if not newest.exceptions:
+        return Plan(newest.weekly, [])
+    today = site_day(now_ms(), ZoneInfo(newest.time_zone)).isoformat()
     return Plan(newest.weekly, [one for one in newest.exceptions if one["date"] >= today])
+
+
+def now_of(schedule: Schedule, zone: ZoneInfo, *, at_ms: int | None = None) -> Now:
+    """What it says of this moment; off while it is inactive."""
+    at_ms = now_ms() if at_ms is None else at_ms
+    return now_in_plan(plan_of(schedule), zone, at_ms=at_ms) if schedule.is_active else Now(None, None, None)
 
 
 def create_schedule(
@@ -131,6 +141,7 @@ def change_schedule(
     if version is not None and schedule.version != version:
         db.session.rollback()
         raise Conflict(_CHANGED)
+    _check_followers(user, schedule)
     before = _facts(schedule)
     schedule.name = new_name or schedule.name
     _flush(schedule.name)
@@ -161,6 +172,7 @@ def set_active(
     if version is not None and schedule.version != version:
         db.session.rollback()
         raise Conflict(_CHANGED)
+    _check_followers(user, schedule)
     if schedule.is_active != is_active:
         plan, schedule.is_active = plan_of(schedule), is_active
         _add_version(schedule, plan, at_ms)
@@ -276,6 +288,18 @@ def _end_version(schedule: Schedule, at_ms: int) -> None:
             version.ended_ms = max(at_ms, version.started_ms)
 
 
+def _check_followers(user: User, schedule: Schedule) -> None:
+    """A token that is limited to some cameras changes nothing for others."""
+    _check_may(user, schedule_cameras.cameras_of(schedule.id))
+
+
+def _check_may(user: User, cameras: Collection[Camera]) -> None:
+    rights = access.Rights(user)
+    if not all(rights.may(Action.SCHEDULE_EDIT, camera.id) for camera in cameras):
+        db.session.rollback()
+        raise NotAllowed("You may not say what one of these cameras records.")
+
+
 def _set_cameras(user: User, schedule: Schedule, wanted: set[int], at_ms: int) -> None:
     """These cameras follow the schedule from now on, and no others."""
     had = {camera.id for camera in schedule_cameras.cameras_of(schedule.id)}
@@ -286,10 +310,7 @@ def _set_cameras(user: User, schedule: Schedule, wanted: set[int], at_ms: int) -
     if not wanted - had <= {camera.id for camera in cameras}:
         db.session.rollback()
         raise Invalid({"cameras": "One of these cameras does not exist (any more)."})
-    for camera in cameras:
-        if not access.may(user, Action.CAMERA_EDIT, camera.id):
-            db.session.rollback()
-            raise NotAllowed("You may not say what one of these cameras records.")
+    _check_may(user, cameras)
     for camera in cameras:
         is_on = camera.id in wanted
         mode = RecordingMode.SCHEDULE if is_on else RecordingMode.CONTINUOUS

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from cctv import causes
 from cctv.clock import now_ms, to_ms
 from cctv.extensions import db
-from cctv.models import Camera, Node, Recording, RecordingKind, RecordingMode, Stream, StreamState
+from cctv.models import Camera, Node, Recording, RecordingKind, RecordingMode, Schedule, Stream, StreamState
 from cctv.services import lease, nodes, planned, schedule_cameras
 from cctv.services.lease import LEASE_MS
 from cctv.services.planned import Now
@@ -64,6 +64,7 @@ class CameraStatus:
     is_demo: bool
     rule: Now  # what recording mode and schedule say of this moment
     schedule: str | None  # the name of the one that it follows
+    schedule_id: int | None
 
     @property
     def is_trouble(self) -> bool:
@@ -79,7 +80,7 @@ class CameraStatus:
 class _Promise(NamedTuple):
     rule: Now
     is_wanted: bool  # by the rules and by activity
-    schedule: str | None
+    schedule: Schedule | None
 
 
 def of_cameras(cameras: list[Camera]) -> dict[int, CameraStatus]:
@@ -139,7 +140,8 @@ def _status(
         manual_until_ms=manual.planned_end_ms if manual else None,
         is_demo=camera.is_demo,
         rule=promise.rule,
-        schedule=promise.schedule,
+        schedule=promise.schedule.name if promise.schedule else None,
+        schedule_id=promise.schedule.id if promise.schedule else None,
     )
 
 
@@ -153,8 +155,8 @@ def _promises(cameras: list[Camera], now: int) -> dict[int, _Promise]:
     for camera in cameras:
         mode = camera.recording_mode
         if camera.id in rules:
-            name = followed[camera.id].name if camera.id in followed else None
-            promises[camera.id] = _Promise(rules[camera.id], bool(wanted[camera.id]), name)
+            schedule = followed.get(camera.id)
+            promises[camera.id] = _Promise(rules[camera.id], bool(wanted[camera.id]), schedule)
         else:
             is_always = mode == RecordingMode.CONTINUOUS
             promises[camera.id] = _Promise(Now(mode if is_always else None, None, None), is_always, None)

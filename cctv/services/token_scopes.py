@@ -59,6 +59,13 @@ SCOPES = (
         ),
         False,
     ),
+    TokenScope(
+        "schedules",
+        "Change schedules",
+        "Say when cameras record.",
+        (Action.SCHEDULE_READ, Action.SCHEDULE_EDIT),
+        False,
+    ),
     TokenScope("users", "Change users", "Read, create, change and delete accounts.", (Action.USERS,), False),
     TokenScope("mail", "Send mail", "Send mail from templates or text.", (Action.MAIL_SEND,), False),
 )

@@ -84,6 +84,7 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
     asker.of_camera("export_id", *export_ids)
     asker.parts |= {"group_id": group_id, "cell": f"c{cameras[0]}.live"}
     asker.parts |= {"invitation": "forged", "key": "of no session", "token_id": 987_654}
+    asker.parts |= {"schedule_id": 1}  # the one that is built in
     asker.parts |= {"rest": "login.php", "row_id": row_id}
     asker.parts |= {
         "instance_number": 0,

@@ -18,6 +18,7 @@ from cctv.blueprints.api import (
     mailings,
     profile,
     recordings,
+    schedules,
     transfers,
     users,
     watching,
@@ -92,7 +93,7 @@ def register_api(app: Flask) -> None:
     api.init_app(app)
     for name, scheme in _SCHEMES.items():
         api.spec.components.security_scheme(name, scheme)
-    parts = (auth, profile, users, cameras, watching, recordings, exports, transfers, mail, mailings, health)
-    for part in parts:
+    footage = (recordings, exports, transfers, schedules)
+    for part in (auth, profile, users, cameras, watching, *footage, mail, mailings, health):
         api.register_blueprint(part.blueprint)
     docs.register_docs(app, api)

@@ -10,6 +10,7 @@ from typing import Any
 from marshmallow import fields
 
 from cctv.blueprints.api._shapes import (
+    LARGEST_ID,
     Answer,
     Body,
     Paged,
@@ -60,8 +61,10 @@ class CameraAnswer(Answer):
     name = said("As people call it.")
     is_enabled = flag("False: turned off, no connection and no footage.")
     is_demo = flag("The built-in camera.")
-    recording_mode = said("off, continuous or manual.")
-    pre_roll_seconds = count("Kept before a manual start.")
+    recording_mode = said("off, continuous, manual, schedule or activity.")
+    schedule_id = count("The schedule that it follows; null: none.", allow_none=True)
+    pre_roll_seconds = count("Kept before a manual start and before activity.")
+    post_roll_seconds = count("Kept after activity.")
     state = said(f"{STATES}.")
     state_word = said("The state for people.")
     state_since_ms = count("Since when.")
@@ -99,8 +102,12 @@ class CameraChange(Body):
     name = text(80, "As people call it.", least=1, example="Front gate")
     number = whole(1, 999, "On the wall.")
     is_enabled = flag("Turn it on or off.")
-    recording_mode = choice(RecordingMode, "When footage is kept.")
-    pre_roll_seconds = whole(0, cameras.LONGEST_PRE_ROLL_SECONDS, "Kept before a manual start.")
+    recording_mode = choice(RecordingMode, "When footage is kept; schedule needs schedule_id.")
+    schedule_id = whole(1, LARGEST_ID, "The schedule that it follows, with recording_mode schedule.")
+    pre_roll_seconds = whole(
+        0, cameras.LONGEST_PRE_ROLL_SECONDS, "Kept before a manual start and before activity."
+    )
+    post_roll_seconds = whole(0, cameras.LONGEST_POST_ROLL_SECONDS, "Kept after activity.")
     url = text(500, "rtsp:// or rtsps:// address.", least=1, example="rtsp://192.168.1.44:554/stream1")
     username = text(128, "Of the camera.")
     password = secret(256, "Of the camera; it is kept sealed and never comes back.")
@@ -143,7 +150,9 @@ def as_dict(
         "is_enabled": camera.is_enabled,
         "is_demo": camera.is_demo,
         "recording_mode": camera.recording_mode,
+        "schedule_id": status.schedule_id,
         "pre_roll_seconds": camera.pre_roll_seconds,
+        "post_roll_seconds": camera.post_roll_seconds,
         "state": status.state,
         "state_word": status.word,
         "state_since_ms": status.since_ms,
