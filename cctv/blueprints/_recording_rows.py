@@ -15,12 +15,11 @@ from urllib.parse import parse_qsl
 from flask import Response, request, url_for
 from flask_login import current_user
 
-from cctv import config
 from cctv.blueprints import _htmx, _words
 from cctv.blueprints._rights import rights
 from cctv.clock import day_bounds_ms, now_ms, parse_typed, site_day
 from cctv.models import Camera, Recording, RecordingKind
-from cctv.services import access, recording_bulk, recording_facts, recording_list
+from cctv.services import access, cloud, recording_bulk, recording_facts, recording_list
 from cctv.services.access import Action
 from cctv.services.recording_facts import Facts
 from cctv.services.recording_list import Filters
@@ -165,8 +164,9 @@ def page_context(
         "kinds": KINDS,
         "uploads": UPLOADS,
         "sorts": SORTS,
-        "has_cloud": config.current().gcs_enabled or recording_bulk.has_copies(),
+        "has_cloud": cloud.access() is not None or recording_bulk.has_copies(),
         "may_lock": rights().may(Action.LOCK),
+        "may_transfer": rights().may(Action.TRANSFER),
         "may_delete": rights().may(Action.RECORDING_DELETE),
         "today": site_day(now_ms(), _words.site_zone()).isoformat(),
         "why_none": _why_none(chosen, cameras),
@@ -198,7 +198,7 @@ def _line(recording: Recording, facts: Facts, at_ms: int, *, is_selected: bool) 
         ended_ms=end_ms,
         is_running=is_running,
         is_there=is_there,
-        still_ms=facts.first_ms if is_there and facts.files > facts.only_in_cloud else None,
+        still_ms=facts.first_ms if is_there and facts.files else None,
         when=when(recording.started_ms, None if is_running else end_ms),
         day=_words.short_day(recording.started_ms),
         kind=KINDS[RecordingKind(recording.kind)],

@@ -1,4 +1,4 @@
-"""What is done to recordings: lock, unlock, delete - one or many, each after a question of its own.
+"""What is done to recordings: lock, unlock, delete, copy - one or many, mostly after a question.
 
 The question names exactly what will be done to what; what refuses is said by services/recording_bulk.py.
 """
@@ -16,7 +16,7 @@ from wtforms import StringField
 from cctv.blueprints import _forms, _htmx, _words
 from cctv.blueprints._recording_rows import asked_before, filters_of, lines_of, list_url, render_list
 from cctv.clock import parse_typed
-from cctv.errors import Invalid
+from cctv.errors import Conflict, Invalid
 from cctv.models import Recording
 from cctv.services import access, evidence, recording_bulk, recording_facts, recording_list
 from cctv.services.access import Action
@@ -101,6 +101,18 @@ def delete() -> ResponseReturnValue:
         return _forms.problems(_TEMPLATE, form, **question)
     outcome = recording_bulk.delete(current_user, ids, with_copies="with_copies" in request.form)
     return _done(outcome, "deleted")
+
+
+@blueprint.post("/upload")
+def upload() -> ResponseReturnValue:
+    """Copy them to the cloud before everything that rules send; what failed is tried again."""
+    access.authorise(current_user, None, Action.TRANSFER)
+    try:
+        outcome = recording_bulk.transfer(current_user, _ids())
+    except Conflict as error:
+        answer = _htmx.no_content() if _htmx.is_htmx() else _htmx.redirect(_back())
+        return _htmx.toast(answer, "bad", error.message)
+    return _done(outcome, "queued for the cloud")
 
 
 def _question(do: str, ids: list[int]) -> dict[str, Any]:

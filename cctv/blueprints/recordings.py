@@ -112,6 +112,7 @@ def _tools() -> dict[str, Any]:
         "uploads": UPLOADS,
         "has_cloud": recording_bulk.has_copies(),
         "may_lock": rights().may(Action.LOCK),
+        "may_transfer": rights().may(Action.TRANSFER),
         "may_delete": rights().may(Action.RECORDING_DELETE),
     }
 

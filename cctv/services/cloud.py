@@ -69,8 +69,10 @@ def read() -> CloudSettings:
 
 def access() -> Access | None:
     """Where the bucket is; None while there is none or it is switched off."""
+    if not _is_on():
+        return None
     found = _access()
-    return found if _is_on() and found.bucket else None
+    return found if found.bucket else None
 
 
 def open_bucket(name: str | None = None) -> Bucket:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from cctv.errors import NotFound
 from cctv.extensions import db
 from cctv.models import Recording, Transfer, TransferState, User
-from cctv.services import access, evidence, recording_facts, recording_list
+from cctv.services import access, evidence, recording_facts, recording_list, transfer_requests
 from cctv.services.access import Action
 
 MOST = 500  # at a time: each is a transaction of its own, about 10 ms
@@ -75,6 +75,17 @@ def delete(user: User, ids: Iterable[int], *, with_copies: bool) -> Outcome:
         Action.RECORDING_DELETE,
         lambda one: evidence.delete_recording(one, user, with_copies=with_copies),
     )
+
+
+def transfer(user: User, ids: Iterable[int]) -> Outcome:
+    """Have them copied to the cloud, before what rules send; failed copies are tried again.
+
+    Raises:
+        Conflict: there is no bucket.
+    """
+    asked = list(ids)
+    done = transfer_requests.request_what_is_there(user, asked)
+    return Outcome(done=done, gone=[one for one in asked if one not in done])
 
 
 def preview(user: User, ids: Iterable[int]) -> Preview:

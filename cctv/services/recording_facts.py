@@ -13,6 +13,7 @@ from sqlalchemy import SQLColumnExpression, and_, case, func, select
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Gap, Recording, Segment, SegmentState, Stream, StreamKind, Transfer, TransferState
+from cctv.services import transfer_figures
 from cctv.services.finding import LONGEST_FILE_MS, NOT_KEPT
 
 MISSING_FROM_MS = 1000  # shorter gaps are not worth a word in a list
@@ -32,7 +33,7 @@ class Facts:
     only_in_cloud: int = 0  # files
     sent_bytes: int = 0
     wanted_bytes: int = 0  # of the files that are to be copied
-    cause: str = ""  # why copying failed
+    cause: str = ""  # why copying failed, or waits for more than its turn
     first_ms: int | None = None  # where its footage begins: of the first file, at least its own start
 
     @property
@@ -66,6 +67,7 @@ def of_recordings(recordings: Iterable[Recording], *, at_ms: int | None = None) 
     at_ms = now_ms() if at_ms is None else at_ms
     _add_files(found, at_ms)
     _add_gaps(found, at_ms)
+    _add_trouble(found)
     return found
 
 
@@ -120,7 +122,8 @@ def _add_files(found: dict[int, Facts], at_ms: int) -> None:
         query
     ):
         facts = found[recording_id]
-        facts.cause = cause if copy == TransferState.FAILED else facts.cause
+        if copy == TransferState.FAILED or (copy == TransferState.PENDING and not facts.cause):
+            facts.cause = cause
         facts.files += files
         facts.size_bytes += int(size)
         facts.footage_ms += int(footage_ms)
@@ -132,6 +135,14 @@ def _add_files(found: dict[int, Facts], at_ms: int) -> None:
         facts.copies[copy] = facts.copies.get(copy, 0) + files
         facts.wanted_bytes += int(size)
         facts.sent_bytes += int(size) if copy == TransferState.VERIFIED else int(sent)
+
+
+def _add_trouble(found: dict[int, Facts]) -> None:
+    """What keeps the bucket from taking anything keeps those that wait."""
+    waiting = [facts for facts in found.values() if facts.upload == "waiting" and not facts.cause]
+    problems = transfer_figures.problems() if waiting else []
+    for facts in waiting if problems else []:
+        facts.cause = problems[0].sentence
 
 
 def _add_gaps(found: dict[int, Facts], at_ms: int) -> None:

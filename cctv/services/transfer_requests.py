@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cctv.clock import now_ms
-from cctv.errors import Conflict, Invalid
+from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import begin_writing, db
 from cctv.models import Recording, User
-from cctv.services import audit, cloud, recording_list, transfer_rows, transfers
+from cctv.services import access, audit, cloud, recording_list, transfer_rows, transfers
 from cctv.services.access import Action
 
 MOST_RECORDINGS = 50  # a request; a day of continuous recording alone has 1,440 files
@@ -39,7 +39,30 @@ def request(actor: User, recording_ids: Sequence[int]) -> list[Requested]:
     ids = list(dict.fromkeys(recording_ids))
     if not 0 < len(ids) <= MOST_RECORDINGS:
         raise Invalid({"recording_ids": f"Choose 1 to {MOST_RECORDINGS} recordings."})
-    found = [recording_list.get_recording(actor, one, Action.TRANSFER) for one in ids]
+    answer = _ask(actor, [recording_list.get_recording(actor, one, Action.TRANSFER) for one in ids])
+    if not any(one.transfer_ids for one in answer):
+        raise Conflict("Nothing of this is stored (any more), so nothing can be copied.")
+    return answer
+
+
+def request_what_is_there(actor: User, recording_ids: Sequence[int]) -> list[int]:
+    """The same for those of many recordings that can be copied; their ids, in order.
+
+    Raises:
+        NotAllowed: the role has no such right.
+        Conflict: there is no bucket.
+    """
+    access.authorise(actor, None, Action.TRANSFER)
+    found = []
+    for one in dict.fromkeys(recording_ids):
+        try:
+            found.append(recording_list.get_recording(actor, one, Action.TRANSFER))
+        except NotFound:
+            continue
+    return [one.recording_id for one in _ask(actor, found) if one.transfer_ids]
+
+
+def _ask(actor: User, found: list[Recording]) -> list[Requested]:
     if cloud.access() is None:
         raise Conflict("No bucket is set up. Open Settings, Cloud.")
     files = {recording.id: transfer_rows.segments_of(recording, _end(recording)) for recording in found}
@@ -48,17 +71,15 @@ def request(actor: User, recording_ids: Sequence[int]) -> list[Requested]:
         Requested(one.id, transfer_rows.add(files[one.id], priority=transfer_rows.ASKED, user=actor))
         for one in found
     ]
-    if not any(one.transfer_ids for one in answer):
-        db.session.rollback()
-        raise Conflict("Nothing of this is stored (any more), so nothing can be copied.")
     for recording, asked in zip(found, answer, strict=True):
-        audit.add(
-            "recording.transfer",
-            target=recording.camera.name,
-            target_id=recording.id,
-            camera_id=recording.camera_id,
-            files=len(asked.transfer_ids),
-        )
+        if asked.transfer_ids:
+            audit.add(
+                "recording.transfer",
+                target=recording.camera.name,
+                target_id=recording.id,
+                camera_id=recording.camera_id,
+                files=len(asked.transfer_ids),
+            )
     db.session.commit()
     cloud.resume()
     transfers.dispatch()

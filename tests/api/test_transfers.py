@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from cctv.config import Config
 from cctv.extensions import db
@@ -66,3 +67,25 @@ def test_what_cannot_be_copied_is_refused_whole(app: Flask, phone: Phone) -> Non
 def test_a_recording_without_footage_says_so(app: Flask, phone: Phone) -> None:
     recording_id = add_recording(app, minutes=0)
     assert "stored" in problem(phone.post(PATH, {"recording_ids": [recording_id]}), 409)["detail"]
+
+
+def test_the_list_of_recordings_queues_many_and_says_what_keeps_them(
+    app: Flask, signed_in: FlaskClient, front: Front
+) -> None:
+    ids = [add_recording(app), add_recording(app, minutes=0)]
+    response = signed_in.post(
+        "/recordings/upload", data={"id": ids, "back": ""}, headers={"HX-Request": "true"}
+    )
+    assert "queued for the cloud" in response.headers["HX-Trigger"]
+    assert "Waiting" in response.text
+    front.answer(r"^POST .*uploadType=resumable", 403, times=-1)
+    with app.app_context():
+        transfers.work_on(this_node().id, seconds=2)
+    assert "may not write into" in signed_in.get("/recordings").text
+    details = answer(phone_of(app, Role.ADMIN).get(f"{RECORDINGS}{ids[0]}/"))["upload"]
+    assert (details["state"], "may not write" in details["cause"]) == ("waiting", True)
+    with app.app_context():
+        db.session.query(Transfer).update({"state": "failed", "cause": "The file is gone."})
+        db.session.commit()
+    page = signed_in.get("/recordings").text
+    assert "Upload failed" in page and "The file is gone." in page and "Retry" in page

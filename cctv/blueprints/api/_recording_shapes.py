@@ -56,7 +56,7 @@ class Upload(Answer):
 
     state = said("local, waiting, uploading, part, cloud, cloud_only or failed.")
     percent = count("How much of what is to be copied has arrived.")
-    cause = said("Why it failed; empty: it did not.")
+    cause = said("Why it failed, or has to wait; empty: nothing is wrong.")
 
 
 class RecordingDetails(RecordingAnswer):
