@@ -1,6 +1,6 @@
 """Headers of every answer, and the name and flags of the session cookie.
 
-The answers of views win: a header that is already there is left alone.
+The answers of views win, but for caching: what is not the same for everybody is kept by nobody.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# Told to strangers as well, and the browser asks each time whether it is still the same.
+_SHELL = {"/sw.js", "/manifest.webmanifest", "/offline"}
 _YEAR_SECONDS = 365 * 24 * 3600
 _FONT_SECONDS = 7 * 24 * 3600
 
@@ -68,8 +70,10 @@ def _add_headers(response: Response) -> Response:
         response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_SECONDS}")
     if request.path.startswith("/static/"):
         response.headers["Cache-Control"] = _static_caching()
-    else:
-        response.headers.setdefault("Cache-Control", "private, no-store")
+    elif request.path not in _SHELL:
+        # Footage too: on a shared computer a kept copy would outlive the session.
+        response.headers["Cache-Control"] = "private, no-store"
+        response.vary.update(("Cookie", "Authorization"))
     return response
 
 

@@ -40,8 +40,6 @@ blueprint = Blueprint("media", __name__, url_prefix="/stream/<token>/<int:camera
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 _LIVE = "/<quality:kind>"
-_IMMUTABLE = "private, max-age=60, immutable"  # a cell or part never changes; a minute covers every retry
-_STORED = "private, max-age=300"
 _SETTLED_AFTER_S = 60  # a file that was not written for so long is finished, whatever its camera did
 _SEND_SECONDS = 10  # a player that takes nothing for so long is gone
 _SEND_BUFFER_BYTES = 512 * 1024  # about a second: beyond it a slow viewer is noticed, and skips
@@ -49,9 +47,11 @@ _CHUNK_BYTES = 256 * 1024
 _DIRECT_SEATS = 200  # gunicorn.conf.py has threads for these and for the pages
 _WAITING_SEATS = 40  # requests that are held back until there is something to say
 _USUAL_KBPS = 4000
-_direct_seats = Seats(_DIRECT_SEATS)
-_waiting_seats = Seats(_WAITING_SEATS)
-_FULL = "Too many people are watching through this server now. Trying again."
+_FILE_SEATS = 100  # files on their way to players that read slowly
+# Of one person: three walls of sixteen and more, or a thief with one account.
+_direct_seats = Seats(_DIRECT_SEATS, of_person=64)
+_waiting_seats = Seats(_WAITING_SEATS, of_person=20)
+_file_seats = Seats(_FILE_SEATS, of_person=40)
 
 
 class QualityConverter(BaseConverter):
@@ -76,8 +76,8 @@ def register_media(app: Flask) -> None:
 @blueprint.get(f"{_LIVE}/master.m3u8")
 def master(token: str, camera_id: int, kind: str) -> Response:
     """One variant with its codecs: for players that want to be told before they load."""
-    stream, recent = _open(token, camera_id, kind)
-    with _waiting_seats.one(_FULL):
+    viewer, stream, recent = _open(token, camera_id, kind)
+    with _waiting_seats.one(viewer):
         viewing.wait_for_picture(stream, recent)
     run = recent.newest()
     variant = playlists.Variant(
@@ -93,11 +93,11 @@ def master(token: str, camera_id: int, kind: str) -> Response:
 @blueprint.get(f"{_LIVE}/live.m3u8")
 def plain(token: str, camera_id: int, kind: str) -> Response:
     """Plain HLS of the last seconds."""
-    stream, recent = _open(token, camera_id, kind)
+    viewer, stream, recent = _open(token, camera_id, kind)
     try:
         return _playlist(window.plain_playlist(recent))
     except Unavailable:
-        with _waiting_seats.one(_FULL):
+        with _waiting_seats.one(viewer):
             viewing.wait_for_picture(stream, recent)
         return _playlist(window.plain_playlist(recent))
 
@@ -105,8 +105,8 @@ def plain(token: str, camera_id: int, kind: str) -> Response:
 @blueprint.get(f"{_LIVE}/ll.m3u8")
 def low_latency_playlist(token: str, camera_id: int, kind: str) -> Response:
     """Low-latency HLS; held back until the asked part is there (`_HLS_msn`, `_HLS_part`)."""
-    stream, recent = _open(token, camera_id, kind)
-    with _waiting_seats.one(_FULL), tails.following(recent):
+    viewer, stream, recent = _open(token, camera_id, kind)
+    with _waiting_seats.one(viewer), tails.following(recent):
         viewing.wait_for_picture(stream, recent)
         msn, part = _number("_HLS_msn"), _number("_HLS_part")
         if msn is not None:
@@ -119,15 +119,14 @@ def low_latency_playlist(token: str, camera_id: int, kind: str) -> Response:
 @blueprint.get(f"{_LIVE}/direct.mp4")
 def direct_stream(token: str, camera_id: int, kind: str) -> Response:
     """The endless stream for Media Source Extensions; its Content-Type names the codecs."""
-    stream, recent = _open(token, camera_id, kind)
+    viewer, stream, recent = _open(token, camera_id, kind)
     with ExitStack() as seat:
-        seat.enter_context(_direct_seats.one(_FULL))
+        seat.enter_context(_direct_seats.one(viewer))
         viewing.wait_patiently(stream, lambda seconds: direct.has_key_within(recent, seconds))
         first = direct.wait_for_key(recent)
         codecs = first.run.init.codecs if first.run.init else ""
         response = Response(mimetype="video/mp4", headers={"X-Accel-Buffering": "no"})
         response.headers["Content-Type"] = f'video/mp4; codecs="{codecs}"'
-        response.headers["Cache-Control"] = "private, no-store"
         if request.method == "HEAD":
             return response
         bound_sending(_SEND_BUFFER_BYTES)
@@ -139,7 +138,7 @@ def direct_stream(token: str, camera_id: int, kind: str) -> Response:
 @blueprint.get(f"{_LIVE}/init-<run:run_key>.mp4")
 def init(token: str, camera_id: int, kind: str, run_key: str) -> Response:
     """What the fragments of a run need in front of them."""
-    _, recent = _open(token, camera_id, kind)
+    _, _, recent = _open(token, camera_id, kind)
     run = _remembered(recent, lambda: recent.find_run(run_key))
     return _bytes(run.growing.read_init_bytes)
 
@@ -147,7 +146,7 @@ def init(token: str, camera_id: int, kind: str, run_key: str) -> Response:
 @blueprint.get(f"{_LIVE}/<run:run_key>/<int(max=9999999999):second>.m4s")
 def cell(token: str, camera_id: int, kind: str, run_key: str, second: int) -> Response:
     """One second of a run."""
-    _, recent = _open(token, camera_id, kind)
+    _, _, recent = _open(token, camera_id, kind)
     found = _remembered(recent, lambda: recent.find_cell(run_key, second))
     read = found.run.growing.read_range
     return _bytes(lambda: b"".join([read(*piece) for piece in found.ranges()]))
@@ -156,8 +155,8 @@ def cell(token: str, camera_id: int, kind: str, run_key: str, second: int) -> Re
 @blueprint.get(f"{_LIVE}/<run:run_key>/<int:number>-<int(max=9999999999):offset>.m4s")
 def part(token: str, camera_id: int, kind: str, run_key: str, number: int, offset: int) -> Response:
     """One part of a run; the one that was announced is held back until it is written."""
-    _, recent = _open(token, camera_id, kind)
-    with _waiting_seats.one(_FULL):
+    viewer, _, recent = _open(token, camera_id, kind)
+    with _waiting_seats.one(viewer):
         run, piece = low_latency.wait_for_part(recent, run_key, f"{number}-{offset}")
     fragment = piece.fragment
     return _bytes(lambda: run.growing.read_range(piece.number, fragment.offset, fragment.size))
@@ -182,10 +181,29 @@ def stored(token: str, camera_id: int, run_key: str, number: int) -> Response:
 
     What is only in the cloud is read there: by a signed address of five minutes, or through us.
     """
-    access.open_media_token(token, camera_id, Action.PLAYBACK)
-    source = footage_files.open_source(camera_id, run_key, number)
-    if isinstance(source, CloudCopy):
-        return _from_cloud(source)
+    viewer = access.open_media_token(token, camera_id, Action.PLAYBACK)
+    with ExitStack() as seat:
+        seat.enter_context(_file_seats.one(viewer))
+        source = footage_files.open_source(camera_id, run_key, number)
+        if isinstance(source, CloudCopy):
+            return _from_cloud(source, seat)
+        return _stored(camera_id, run_key, number, seat)
+
+
+class _SeatedFile(FileWrapper):
+    """A file on its way to a player, whose seat is free once it is closed."""
+
+    def __init__(self, file: io.FileIO, seat: ExitStack) -> None:
+        super().__init__(file, _CHUNK_BYTES)
+        self._seat = seat
+
+    def close(self) -> None:
+        """Called by the server, whether all of it was sent or not."""
+        super().close()
+        self._seat.close()
+
+
+def _stored(camera_id: int, run_key: str, number: int, seat: ExitStack) -> Response:
     try:
         descriptor = paths.open_segment(config.current().media_dir, camera_id, run_key, number)
     except (OSError, ValueError):
@@ -193,35 +211,30 @@ def stored(token: str, camera_id: int, run_key: str, number: int) -> Response:
     file = io.FileIO(descriptor)
     status = os.fstat(descriptor)
     size = status.st_size
-    body: Any = FileWrapper(file, _CHUNK_BYTES)
+    body: Any = _SeatedFile(file, seat.pop_all())
     response = Response(body, mimetype="video/mp4", direct_passthrough=True)
     response.content_length = size
     if time.time() - status.st_mtime > _SETTLED_AFTER_S:
+        # Not before: a player that has a part asks for the next one with If-Range; the file has grown by
+        # then, so the answer would be all of it (RFC 9110 13.1.5) where it wants four seconds.
         response.set_etag(f"{run_key}-{number}-{size}")
-        response.headers["Cache-Control"] = _STORED
-    else:
-        # A browser that kept a part asks for the next one with If-Range; the file has grown by then, so the
-        # answer would be all of it (RFC 9110 13.1.5) where the player wants four seconds.
-        response.headers["Cache-Control"] = "private, no-store"
     bound_sending()
     try:
         response.make_conditional(request, accept_ranges=True, complete_length=size)
     except Exception:
-        file.close()
+        body.close()
         raise
     return response
 
 
-def _from_cloud(copy: CloudCopy) -> Response:
+def _from_cloud(copy: CloudCopy, seat: ExitStack) -> Response:
     # Pages may load nothing from another host (headers.py), and buckets answer scripts of other sites only
     # where somebody has said so there; apps and players have no such rules.
     is_browser = "Sec-Fetch-Mode" in request.headers
     address = None if is_browser else copy.signed_address()
     db.session.remove()
     if address is not None:
-        response = Response(status=307, headers={"Location": address})
-        response.headers["Cache-Control"] = "private, no-store"
-        return response
+        return Response(status=307, headers={"Location": address})
     wanted = request.range.range_for_length(copy.size_bytes) if request.range else None
     if request.range and wanted is None:
         raise RequestedRangeNotSatisfiable(length=copy.size_bytes)
@@ -229,9 +242,9 @@ def _from_cloud(copy: CloudCopy) -> Response:
     body: Iterator[bytes] = iter(()) if request.method == "HEAD" else copy.blocks(start, end - start)
     first = next(body, b"")  # what the bucket refuses is still a whole answer
     response = Response(stream_with_context(chain([first], body)), mimetype="video/mp4")
+    response.call_on_close(seat.pop_all().close)
     response.content_length = end - start
     response.headers["Accept-Ranges"] = "bytes"
-    response.headers["Cache-Control"] = _STORED
     if wanted:
         response.status_code = 206
         response.content_range = ContentRange("bytes", start, end, copy.size_bytes)
@@ -239,9 +252,10 @@ def _from_cloud(copy: CloudCopy) -> Response:
     return response
 
 
-def _open(token: str, camera_id: int, kind: str) -> tuple[WatchedStream, Recent]:
-    access.open_media_token(token, camera_id, Action.LIVE)
-    return viewing.open_stream(camera_id, kind)
+def _open(token: str, camera_id: int, kind: str) -> tuple[int, WatchedStream, Recent]:
+    """Whose token it is, and what may be watched with it."""
+    viewer = access.open_media_token(token, camera_id, Action.LIVE)
+    return viewer, *viewing.open_stream(camera_id, kind)
 
 
 def _renewing(
@@ -277,13 +291,13 @@ def _bytes(read: Callable[[], bytes]) -> Response:
     except (OSError, EOFError):
         raise NotFound("This footage is not there (any more).") from None
     bound_sending()
-    response = Response(content, mimetype="video/mp4", headers={"Cache-Control": _IMMUTABLE})
+    response = Response(content, mimetype="video/mp4")
     response.make_conditional(request, accept_ranges=True, complete_length=len(content))
     return response
 
 
 def _playlist(text: str) -> Response:
-    return Response(text, content_type=PLAYLIST_TYPE, headers={"Cache-Control": "private, no-store"})
+    return Response(text, content_type=PLAYLIST_TYPE)
 
 
 def _number(name: str, digits: int = 12) -> int | None:

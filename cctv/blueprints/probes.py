@@ -99,6 +99,4 @@ def _file(probe: Probe, path: Path, kind: str) -> Response:
         raise NotFound("There is no picture of this check.")
     name = probe.url if probe.camera_id is None else cameras.get_camera(probe.camera_id).name
     audit.note("test_picture", target=name, camera_id=probe.camera_id)
-    response = send_file(path, mimetype=kind, conditional=True, max_age=60)
-    response.headers["Cache-Control"] = "private, max-age=60"
-    return response
+    return send_file(path, mimetype=kind, conditional=True)

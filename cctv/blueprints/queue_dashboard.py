@@ -49,6 +49,8 @@ def _guard() -> ResponseReturnValue | None:
     if request.blueprint != _NAME:
         return None
     access.authorise(current_user, None, Action.QUEUE)
+    connection = queue.redis_connection()
+    current_app.redis_conn = connection  # type: ignore[attr-defined]  # where it looks for it
     if request.endpoint == f"{_NAME}.static":
         return None
     if (request.view_args or {}).get("instance_number"):
@@ -58,12 +60,10 @@ def _guard() -> ResponseReturnValue | None:
         refused = errors.answer(405)
         refused.headers["Allow"] = "POST"
         return refused
-    connection = queue.redis_connection()
     try:
         connection.ping()
     except (RedisError, OSError):
         return _away(None)
-    current_app.redis_conn = connection  # type: ignore[attr-defined]  # where it looks for it
     if request.method == "POST":
         begin_writing()
         audit.add("queue.change", target=request.path.removeprefix(f"{PREFIX}/"))

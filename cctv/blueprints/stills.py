@@ -19,9 +19,7 @@ from cctv.services.snapshots import PREVIEW_WIDTH, TILE_WIDTH, NoPicture, Pictur
 
 blueprint = Blueprint("stills", __name__, url_prefix="/cameras/<int:camera_id>")
 
-_SETTLED_MS = 90_000  # by then a file has its row: the picture at that moment will not change
 _JUST_TAKEN_MS = 60_000
-_FOR_A_DAY = "private, max-age=86400, immutable"
 
 
 @blueprint.get("/snapshot.jpg")
@@ -33,9 +31,9 @@ def snapshot(camera_id: int) -> Response:
     try:
         picture = snapshots.newest(camera_id, width=None if _is_full() else TILE_WIDTH)
     except NoPicture:
-        return Response(status=204, headers={"Cache-Control": "private, no-store"})
+        return Response(status=204)
     _note(camera_id, Action.SNAPSHOT if _is_full() else Action.LIVE)
-    return _jpeg(picture, "private, no-store")
+    return _jpeg(picture)
 
 
 @blueprint.get("/still.jpg")
@@ -52,9 +50,8 @@ def still(camera_id: int) -> Response:
     picture = snapshots.at(camera_id, at_ms, width=None if _is_full() else PREVIEW_WIDTH)
     _note(camera_id, Action.SNAPSHOT if _is_full() else Action.PLAYBACK)
     if request.args.get("download"):
-        return _as_file(_jpeg(picture, "private, no-store"), camera_id, at_ms)
-    is_settled = at_ms < now_ms() - _SETTLED_MS
-    return _jpeg(picture, _FOR_A_DAY if is_settled else "private, no-store")
+        return _as_file(_jpeg(picture), camera_id, at_ms)
+    return _jpeg(picture)
 
 
 def _authorise_moment(camera_id: int, at_ms: int) -> None:
@@ -88,8 +85,8 @@ def _is_full() -> bool:
     return request.args.get("size") == "full"
 
 
-def _jpeg(picture: Picture, caching: str) -> Response:
-    response = Response(picture.jpeg, mimetype="image/jpeg", headers={"Cache-Control": caching})
+def _jpeg(picture: Picture) -> Response:
+    response = Response(picture.jpeg, mimetype="image/jpeg")
     response.last_modified = from_ms(picture.taken_ms)
     response.headers["X-Taken-Ms"] = str(picture.taken_ms)
     # What a page can know of an <img>: performance.getEntriesByName(src)[0].serverTiming

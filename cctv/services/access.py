@@ -200,8 +200,10 @@ def media_token(user: User, camera_id: int, action: Action) -> str:
     return keys.sign("media", [user.get_id(), camera_id, str(action)])
 
 
-def open_media_token(token: str, camera_id: int, action: Action) -> None:
+def open_media_token(token: str, camera_id: int, action: Action) -> int:
     """Let a byte request through; the session, role and camera are checked again, at most 5 s old.
+
+    Returns the id of the person.
 
     Raises:
         NotFound: forged, expired, for another camera or action, or the right is gone.
@@ -210,24 +212,26 @@ def open_media_token(token: str, camera_id: int, action: Action) -> None:
     if payload is None or payload[1:] != [camera_id, str(action)]:
         raise NotFound("This address is not valid (any more). Reload the page.")
     verdicts: _Verdicts = current_app.extensions.setdefault("cctv.verdicts", _Verdicts())
-    verdicts.check(payload[0], camera_id, action)
+    return verdicts.check(payload[0], camera_id, action)
 
 
 class _Verdicts:
     """Positive answers of the last seconds: parts come at 5 a second and must not each ask the database."""
 
     def __init__(self) -> None:
-        self._until: dict[tuple[str, int, str], float] = {}
+        self._until: dict[tuple[str, int, str], tuple[float, int]] = {}  # until, person
         self._lock = Lock()
 
-    def check(self, session_id: str, camera_id: int, action: Action) -> None:
+    def check(self, session_id: str, camera_id: int, action: Action) -> int:
         key, now = (session_id, camera_id, str(action)), time.monotonic()
-        if self._until.get(key, 0.0) > now:
-            return
+        until, known_id = self._until.get(key, (0.0, 0))
+        if until > now:
+            return known_id
         is_token = token_holders.is_principal(session_id)
         user = token_holders.find_by_principal(session_id) if is_token else sessions.find_user(session_id)
         if user is None:
             raise NotFound("This address is not valid (any more). Sign in again.")
+        user_id = user.id
         try:
             camera = authorise(user, camera_id, action)
             audit.note(str(action), target=camera.name if camera else "", camera_id=camera_id, user=user)
@@ -238,4 +242,5 @@ class _Verdicts:
         with self._lock:
             if len(self._until) > 10_000:
                 self._until.clear()
-            self._until[key] = now + _RECHECK_SECONDS
+            self._until[key] = (now + _RECHECK_SECONDS, user_id)
+        return user_id

@@ -38,6 +38,8 @@ SUDO_SECONDS = 10 * 60
 _NOTE_EVERY_SECONDS = 300  # a write for each browser and five minutes
 _LONGEST_ADDRESS = 64
 _REMEMBERED_SECONDS = 7 * 24 * 3600  # after the end
+MOST_AT_ONCE = 50  # of one person; an app that signs in for each request must not fill the table
+_REMEMBERED_OF_PERSON = 200  # rows, the ended ones among them
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +72,8 @@ def begin(
         ends_ms=now + lasts * 1000,
     )
     db.session.add(row)
+    db.session.flush()
+    _make_room(user)
     is_new_place = new_places.tell(user)
     audit.add("sign_in", target_id=user.id, user=user, is_kept=is_kept, kind=kind)
     db.session.commit()
@@ -230,6 +234,18 @@ def _is_alive(now: int | BindParameter[int]) -> tuple[ColumnElement[bool], ...]:
 
 def _end(*which: ColumnElement[bool]) -> None:
     db.session.execute(update(Session).where(*which, Session.ended_ms.is_(None)).values(ended_ms=now_ms()))
+
+
+def _make_room(user: User) -> None:
+    """Of more than a person may have the ones used longest ago end, and of the ended ones the oldest go."""
+    own = Session.user_id == user.id
+    alive = select(Session.id).where(own, Session.ended_ms.is_(None)).order_by(Session.seen_ms.desc())
+    if surplus := db.session.scalars(alive.offset(MOST_AT_ONCE)).all():
+        _end(Session.id.in_(surplus))
+        audit.add("session.end", target=user.name, target_id=user.id, user=user, reason="too many sign-ins")
+    ended = select(Session.id).where(own, Session.ended_ms.is_not(None)).order_by(Session.ended_ms.desc())
+    if past := db.session.scalars(ended.offset(_REMEMBERED_OF_PERSON - MOST_AT_ONCE)).all():
+        db.session.execute(delete(Session).where(Session.id.in_(past)))
 
 
 def forget_old() -> None:

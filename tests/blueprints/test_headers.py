@@ -32,8 +32,20 @@ def test_every_answer_carries_the_security_headers(client: FlaskClient, owner: U
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-def test_pages_are_never_kept_by_caches(client: FlaskClient, owner: User) -> None:
-    assert client.get("/login", headers=HTML).headers["Cache-Control"] == "private, no-store"
+def test_only_what_everybody_gets_is_kept_by_caches(app: Flask, signed_in: FlaskClient) -> None:
+    """Of every address that a GET finds, whatever a view says about caching."""
+    values = {"camera_id": 1, "number": 0, "second": 1, "run_key": "1-1700000000-abcd", "kind": "main"}
+    with app.test_request_context():
+        rules = [rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())]
+        paths = [rule.build({name: values.get(name, 1) for name in rule.arguments}) for rule in rules]
+    for path in (found[1] for found in paths if found):
+        answer = signed_in.get(path, buffered=False)
+        kept = answer.headers["Cache-Control"]
+        if path.startswith("/static/") or path in {"/sw.js", "/manifest.webmanifest", "/offline"}:
+            continue
+        assert kept == "private, no-store", path
+        assert {"Cookie", "Authorization"} <= set(answer.vary.as_set(preserve_casing=True)), path
+        answer.close()
 
 
 def test_static_files_are_kept_for_ever_only_under_their_hash(client: FlaskClient) -> None:

@@ -11,7 +11,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from cctv.errors import LimitReached, Unavailable
 from cctv.extensions import db
+from cctv.live import watch
 from cctv.models import Camera, Stream, StreamState, User
 from cctv.services import access
 from cctv.services.access import Action
@@ -67,7 +69,7 @@ def test_every_address_answers_and_head_too(client: FlaskClient, live: str, stor
         answer = client.head(address)
         assert answer.status_code == 200, address
         assert answer.mimetype == types[address.rpartition(".")[2]]
-        assert answer.headers["Cache-Control"].startswith("private")
+        assert answer.headers["Cache-Control"] == "private, no-store"
         assert "Access-Control-Allow-Origin" not in answer.headers
         if not address.endswith("direct.mp4"):
             assert client.get(address).status_code == 200
@@ -191,8 +193,7 @@ def test_stored_files_come_by_ranges(
     beyond = client.get(stored, headers={"Range": f"bytes={len(content)}-"})
     assert beyond.status_code == 416
     assert beyond.headers["Content-Range"] == f"bytes */{len(content)}"
-    assert whole.headers["Cache-Control"] == "private, no-store", "it was written a moment ago"
-    assert "ETag" not in whole.headers
+    assert "ETag" not in whole.headers, "it was written a moment ago"
     os.utime(path, (time.time() - 120, time.time() - 120))
     settled = client.get(stored)
     assert client.get(stored, headers={"If-None-Match": settled.headers["ETag"]}).status_code == 304
@@ -233,3 +234,29 @@ def test_seats_are_limited_and_given_back(
     again = client.get(f"{live}direct.mp4", buffered=False)
     assert again.status_code == 200
     again.close()
+
+
+def test_one_person_does_not_take_all_seats(
+    app: Flask, client: FlaskClient, live: str, stored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cctv.blueprints import media
+
+    monkeypatch.setattr(media._direct_seats, "of_person", 1)
+    monkeypatch.setattr(media._file_seats, "of_person", 1)
+    first, file = client.get(f"{live}direct.mp4", buffered=False), client.get(stored, buffered=False)
+    chunks = first.iter_encoded()
+    next(chunks)
+    for address, open_one in ((f"{live}direct.mp4", chunks), (stored, file)):
+        refused = client.get(address)
+        assert refused.status_code == 429
+        assert "You are watching 1 picture" in refused.text
+        open_one.close()
+    first.close()
+    assert client.head(f"{live}direct.mp4").status_code == 200
+    assert client.get(stored).status_code == 200
+    seats = watch.Seats(3, of_person=2)
+    with seats.one(1), seats.one(1), pytest.raises(LimitReached), seats.one(1):
+        raise AssertionError("a third seat for one person")
+    with seats.one(1), seats.one(1), seats.one(2), pytest.raises(Unavailable), seats.one(3):
+        raise AssertionError("a fourth seat of three")
+    assert (seats.taken, seats._taken) == (0, {})

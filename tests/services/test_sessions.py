@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select, update
+from sqlalchemy import event, func, select, update
 
 from cctv.clock import now_ms
 from cctv.errors import NotFound
 from cctv.extensions import db
-from cctv.models import Role, Session, SessionKind, User
+from cctv.models import AuditEntry, Role, Session, SessionKind, User
 from cctv.services import sessions, users
 
 
@@ -73,6 +73,21 @@ def test_one_browser_signs_out_alone(person: User) -> None:
     sessions.end(first)
     assert sessions.find_user(first) is None
     assert sessions.find_user(person.session_id) is not None
+
+
+def test_one_person_has_a_bounded_number_of_sessions(person: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "MOST_AT_ONCE", 3)
+    monkeypatch.setattr(sessions, "_REMEMBERED_OF_PERSON", 5)
+    ids = [person.session_id]
+    for age in range(20):
+        change(seen_ms=Session.seen_ms - 1000)  # in the order in which they begin
+        sessions.begin(person)
+        ids.append(person.session_id)
+        assert sessions.find_user(person.session_id) is not None, age
+    assert [sessions.find_user(one) is not None for one in ids[-4:]] == [False, True, True, True]
+    assert db.session.scalar(select(func.count(Session.id))) == 5
+    told = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "session.end")).all()
+    assert told and told[-1].details["reason"] == "too many sign-ins"
 
 
 def test_a_kept_session_may_rest(person: User) -> None:
