@@ -243,6 +243,14 @@ TEXTS: tuple[tuple[str, str, str, str, str, str | None, bool], ...] = (
         None, True
     ),
     (
+        "flood", "refused",
+        "The camera sends far too much",
+        "More than 100 Mbit/s would push the footage of all other cameras off the disk, so it was stopped. "
+        "Lower the bit rate in the camera, or look whether this is the camera at all. We try again rarely.",
+        "camera stopped - it sent more than 100 Mbit/s",
+        None, True
+    ),
+    (
         "nostart", "offline",
         "The camera takes the call, but no video starts",
         "It may be starting up, or something else answers on this port. Diagnose looks at it step by step.",

@@ -10,7 +10,7 @@ STATES = {"off", "connecting", "live", "frozen", "offline", "refused", "storage"
 REQUIRED = "badurl dns noroute refused notrtsp silent auth locked forbidden path busy transport tls novideo "
 REQUIRED += "mjpeg keyframes stall dup ended reset stalled killed changed clock_step frozen disk_full codec "
 REQUIRED += "disk_hung disk_slow volume_missing worker_down host_down disabled deleted_rule deleted_early "
-REQUIRED += "deleted_person lost_file redirected starting unknown disk_error nostart damaged forgotten"
+REQUIRED += "deleted_person lost_file redirected starting unknown disk_error nostart damaged forgotten flood"
 
 
 @pytest.mark.parametrize("cause", causes.CAUSES.values(), ids=lambda cause: cause.code)

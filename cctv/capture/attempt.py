@@ -272,10 +272,13 @@ def launch(
     """Start ffmpeg in its own session, with nothing of ours but its log.
 
     `dies_with_us` ties it to the calling thread, which must live as long as it should (DECISIONS 1).
+    What reads our own bytes decodes what a camera sent: it gets no network.
     """
     directory = paths.run_dir(place.media_dir, run.camera_id, run.run)
     if dies_with_us:
         command = ["setpriv", "--pdeathsig", "KILL", *command]
+    if reads_stdin:
+        command = tools.without_network(command)
     try:
         log = os.open(paths.log_path(directory), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:

@@ -44,8 +44,10 @@ class Content:
         self._lateness = Lateness(run.mapping, window_s=patience.drift_window)
         self._tally: Tally | None = None
         self._first_key: Fragment | None = None
-        self._progress: deque[tuple[float, int, int]] = deque()  # (time, content end, fragments so far)
+        # (time, content end, fragments so far, bytes so far)
+        self._progress: deque[tuple[float, int, int, int]] = deque()
         self._seen = 0
+        self._bytes = 0
         self._end_ticks = -1  # of the newest picture that counts
         self._newest_ms = 0  # end of the newest picture of this look
 
@@ -102,6 +104,7 @@ class Content:
             found.trouble, self.is_over = "clock_step", True
             return
         self._tally.add(fragment)
+        self._bytes += fragment.size
         if fragment.has_video and self.has_picture:
             self._end_ticks = fragment.end_ticks
             found.fragments += 1
@@ -136,14 +139,18 @@ class Content:
                 self.run = replace(self.run, mapping=list(self._lateness.points))
         self._seen += found.fragments
         progress = self._progress
-        progress.append((now, end_ms, self._seen))
+        progress.append((now, end_ms, self._seen, self._bytes))
         span = self._patience.content_frozen
         while len(progress) > 2 and now - progress[1][0] >= span:
             progress.popleft()
-        then, then_ms, then_seen = progress[0]
-        is_slow = now - then >= span and end_ms - then_ms < (now - then) * 1000 * _FROZEN_SHARE
+        then, then_ms, then_seen, then_bytes = progress[0]
+        if now - then < span:
+            return
+        is_slow = end_ms - then_ms < (now - then) * 1000 * _FROZEN_SHARE
         if is_slow and self._seen - then_seen >= 2:
             found.trouble, self.is_over = "frozen", True
+        elif (self._bytes - then_bytes) * 8 > (now - then) * self._patience.flood_bits_per_second:
+            found.trouble, self.is_over = "flood", True
 
     def _meet(self, fragment: Fragment) -> None:
         """Only the first picture of the next file tells how long the last one of this file lasts."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds, unless said otherwise (DECISIONS 5)."""
+    """Seconds, unless the name says otherwise (DECISIONS 5)."""
 
     tcp: float = 5.0  # until the camera's port answers
     first_fragment: float = 60.0  # until the first picture: some cameras need 40 s
@@ -21,6 +21,8 @@ class Patience:
     frozen: float = 5.0  # without bytes, until people are told
     stall: float = 8.0  # without bytes, until the attempt is ended; 3 x the usual spacing when that is more
     content_frozen: float = 10.0  # bytes come, but their time stands still
+    # No camera needs as much; one that sends more would push the footage of all others off the disk.
+    flood_bits_per_second: float = 100_000_000
     terminate: float = 0.5  # from TERM to KILL: a stalled ffmpeg does not hear TERM
     retry_first: float = 0.2
     retry_longest: float = 10.0

@@ -10,7 +10,7 @@ from cctv.capture.patience import Patience
 _STORAGE = ("disk_full", "disk_error", "disk_hung", "volume_missing")
 _CURED_BY_A_NEW_RUN = ("changed", "clock_step", "frozen")
 _UNTIL_CHANGED = ("auth", "badurl")  # a login that never worked would only lock the account
-_REFUSALS = ("locked", "forbidden", "redirected")  # asking again changes nothing, or does harm
+_REFUSALS = ("locked", "forbidden", "redirected", "flood")  # asking again changes nothing, or does harm
 _CLOCK_STEPS_UNTIL_DISTRUST = 3
 
 

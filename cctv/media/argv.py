@@ -259,8 +259,11 @@ def transcode_argv(
 
 
 def _own_bytes(**options: Any) -> Any:
-    """Our own fragmented MP4 on stdin: the format is known, so probing for it only costs time."""
-    return ffmpeg.input("pipe:0", format="mp4", analyzeduration=1, probesize=32_768, **options)
+    """Our own fragmented MP4 on stdin: the format is known, so probing for it only costs time. Nothing in
+    it may make ffmpeg open a file or an address (THREATS 10, 43)."""
+    return ffmpeg.input(
+        "pipe:0", format="mp4", protocol_whitelist="pipe", analyzeduration=1, probesize=32_768, **options
+    )
 
 
 def snapshot_argv(*, width: int | None = None, ffmpeg_path: str = "ffmpeg") -> list[str]:
