@@ -29,8 +29,8 @@ limit_request_fields = 100
 limit_request_field_size = 8190
 # The control socket would lie in the home folder, shared by everything of this user.
 control_socket_disable = True
-# Only nginx on this machine may say who the client is.
-forwarded_allow_ips = "127.0.0.1,::1"
+# Who may say who the client is, and how it came, is decided in one place: blueprints/proxies.py.
+forwarded_allow_ips = ""
 accesslog = "-"
 errorlog = "-"
 access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms "%(f)s" "%(a)s"'

@@ -6,18 +6,22 @@ Names are those of the manual and fixed; every other module receives a `Config`,
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import socket
 import stat
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from flask import current_app
 
 _ROOT = Path(__file__).resolve().parent.parent
+_PUBLIC = Path(__file__).resolve().parent / "static"  # served to strangers
 _PLACEHOLDERS = {"changeme", "change-me", "secret", "your-secret-key", "dev", "development", "password"}
 _SHORTEST_SECRET = 32
 
@@ -38,6 +42,7 @@ class Config:
     jwt_secret_key: str
     debug: bool = False
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     email_host: str = ""
     email_port: int = 587
     email_use_tls: bool = True
@@ -84,6 +89,7 @@ class Config:
             jwt_secret_key=_secret("JWT_SECRET_KEY", text("JWT_SECRET_KEY"), data_dir),
             debug=_flag(text("DEBUG")),
             allowed_hosts=tuple(h.strip() for h in text("ALLOWED_HOSTS").split(",") if h.strip()),
+            trusted_proxies=_proxies(text("TRUSTED_PROXIES")),
             email_host=text("EMAIL_HOST"),
             email_port=int(_number("EMAIL_PORT", text("EMAIL_PORT", "587"))),
             email_use_tls=_flag(text("EMAIL_USE_TLS", "true")),
@@ -99,7 +105,7 @@ class Config:
             camera_network=text("CAMERA_NETWORK", "192.168.1.0/24"),
             node_name=text("NODE_NAME") or socket.gethostname(),
             fsync_seconds=_number("FSYNC_SECONDS", text("FSYNC_SECONDS", "5")),
-            mediamtx_api_url=text("MEDIAMTX_API_URL"),
+            mediamtx_api_url=_own_service("MEDIAMTX_API_URL", text("MEDIAMTX_API_URL")),
             demo_camera_url=text("DEMO_CAMERA_URL"),
             transcode_limit=int(_number("TRANSCODE_LIMIT", text("TRANSCODE_LIMIT", "4"))),
         )
@@ -107,7 +113,9 @@ class Config:
             raise ConfigError(
                 "SECRET_KEY and JWT_SECRET_KEY are the same. Remove JWT_SECRET_KEY, or change it."
             )
-        return replace(config, **overrides)
+        config = replace(config, **overrides)
+        _check_hidden(config.data_dir, config.media_dir)
+        return config
 
     def flask_settings(self) -> dict[str, Any]:
         """The same decisions under the names that Flask and its extensions read."""
@@ -181,6 +189,39 @@ def _check_private(data_dir: Path) -> None:
         raise ConfigError(f"Everybody may write in DATA_DIR, {data_dir}. Choose a folder of its own in it.")
     if os.geteuid() != 0 and found.st_uid not in (os.geteuid(), 0):
         raise ConfigError(f"DATA_DIR, {data_dir}, belongs to another user. Choose another, or chown it.")
+
+
+def _check_hidden(data_dir: Path, media_dir: Path) -> None:
+    """Nothing private may lie where files are served without a question, nor be what lies there."""
+    for name, folder in (("DATA_DIR", data_dir), ("MEDIA_DIR", media_dir)):
+        if folder == _PUBLIC or _PUBLIC in folder.parents:
+            raise ConfigError(f"{name}, {folder}, is inside a folder that everybody can read. Move it out.")
+
+
+def _own_service(name: str, url: str) -> str:
+    """The address of a program on this machine: what asks for no password must not be reached from afar."""
+    host = urlsplit(url).hostname if url else "localhost"
+    try:
+        is_own = host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        is_own = False
+    if not is_own:
+        raise ConfigError(f"{name} must name this machine: http://127.0.0.1 and the port, not {host}.")
+    return url
+
+
+def _proxies(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Whom to believe who a client is: addresses or networks, with commas."""
+    found = []
+    for part in (one.strip() for one in text.split(",") if one.strip()):
+        try:
+            network = ipaddress.ip_network(part, strict=False)
+        except ValueError:
+            raise ConfigError(f"TRUSTED_PROXIES: {part!r} is no address, like 127.0.0.1 or ::1.") from None
+        if network.prefixlen == 0:
+            raise ConfigError("TRUSTED_PROXIES must not name everybody: then anybody can be anybody.")
+        found.append(network)
+    return tuple(found)
 
 
 def _secret(name: str, given: str, data_dir: Path) -> str:

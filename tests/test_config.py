@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import cctv
 from cctv.config import Config, ConfigError
 
 
@@ -88,3 +89,43 @@ def test_a_number_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("FSYNC_SECONDS", "often")
     with pytest.raises(ConfigError, match="FSYNC_SECONDS must be a number, not 'often'"):
         Config.from_environment()
+
+
+@pytest.mark.parametrize("name", ["DATA_DIR", "MEDIA_DIR"])
+def test_nothing_private_lies_among_the_files_for_everybody(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    static = Path(cctv.__file__).parent / "static"
+    for folder in (static, static / "css"):
+        monkeypatch.setenv(name, str(folder))
+        with pytest.raises(ConfigError, match=f"{name}.*everybody can read"):
+            Config.from_environment()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://0.0.0.0:9997", "http://10.0.0.9:9997", "http://relay:9997", "http://[::]:1"]
+)
+def test_a_relay_that_others_could_command_stops_the_start(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("MEDIAMTX_API_URL", url)
+    with pytest.raises(ConfigError, match="MEDIAMTX_API_URL must name this machine"):
+        Config.from_environment()
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:9997", "http://localhost:9997", "http://[::1]:9997"])
+def test_a_relay_on_this_machine_is_fine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("MEDIAMTX_API_URL", url)
+    assert Config.from_environment().mediamtx_api_url == url
+
+
+def test_proxies_are_named_by_address_and_never_all_of_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", "127.0.0.1, 172.18.0.0/16,::1")
+    found = Config.from_environment().trusted_proxies
+    assert [str(one) for one in found] == ["127.0.0.1/32", "172.18.0.0/16", "::1/128"]
+    for text in ("*", "nginx", "127.0.0.1/33"):
+        monkeypatch.setenv("TRUSTED_PROXIES", text)
+        with pytest.raises(ConfigError, match="is no address"):
+            Config.from_environment()
+    for text in ("0.0.0.0/0", "::/0"):
+        monkeypatch.setenv("TRUSTED_PROXIES", text)
+        with pytest.raises(ConfigError, match="must not name everybody"):
+            Config.from_environment()

@@ -32,12 +32,14 @@ from cctv.blueprints.hosts import register_hosts
 from cctv.blueprints.mail_pages import register_mail_pages
 from cctv.blueprints.media import register_media
 from cctv.blueprints.people_pages import register_people
+from cctv.blueprints.proxies import register_proxies
 from cctv.blueprints.queue_dashboard import register_queue_dashboard
 from cctv.blueprints.shapes import register_shapes
 
 
 def register(app: Flask) -> None:
     """Register every face that speaks HTTP."""
+    register_proxies(app)
     register_shapes(app)
     register_shut_out(app)
     register_hosts(app)

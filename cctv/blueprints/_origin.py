@@ -1,6 +1,6 @@
 """Who asks and from where, for the audit log: the person, the address and the device in words.
 
-The address is the one that the connection has: headers of proxies are text that anybody can send.
+The address is the one that the connection has, or that a trusted proxy tells (proxies.py).
 """
 
 from __future__ import annotations

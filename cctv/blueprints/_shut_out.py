@@ -20,7 +20,7 @@ _API = ("/v0/api/", "/api/")
 
 
 def register_shut_out(app: Flask) -> None:
-    """Ask before everything else. The address is the connection's own: a header is only text."""
+    """Ask before everything else."""
     # In front of the ones that are registered already: extensions check the tokens of forms.
     app.before_request_funcs.setdefault(None, []).insert(0, _refuse)
 

@@ -25,6 +25,7 @@ _UNUSED_DAYS = 90  # an account that nobody used for so long is only a risk
 _NEVER_USED_DAYS = 14
 _FEWEST_CHARACTERS = 12  # different ones, in a secret that was not typed by holding a key down
 _WIDEST_NETWORK = 2**24  # addresses: 10.0.0.0/8 is still somebody's own
+_MOST_PROXIES = 2**20  # the networks of a container engine are as wide
 _MOST_NAMES = 3
 _ENV = Path(__file__).resolve().parents[2] / ".env"
 
@@ -72,6 +73,13 @@ def _of_the_web(settings: Config) -> Iterator[Weakness]:
             "Answers to every name, also to one that somebody else points here.",
             "List the names that people type.",
         )
+    for proxy in settings.trusted_proxies:
+        if proxy.num_addresses > _MOST_PROXIES:
+            yield Weakness(
+                "TRUSTED_PROXIES",
+                f"Whoever is in {proxy} may say that a request comes from any other place.",
+                "List only the addresses of your proxies.",
+            )
     frontend = urlsplit(settings.frontend_url)
     if frontend.scheme == "http" and not _is_private(frontend.hostname or ""):
         yield Weakness(

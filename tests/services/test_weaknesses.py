@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,7 @@ def test_nothing_is_said_of_an_installation_that_is_well_kept(context: Flask) ->
         ({"email_host": "mail.example.org", "email_use_tls": False}, "EMAIL_USE_TLS=true"),
         ({"camera_network": "192.168.1.0/24, 0.0.0.0/0"}, "CAMERA_NETWORK: 0.0.0.0/0 lets"),
         ({"tailscale_network": "::/0"}, "TAILSCALE_NETWORK: ::/0 lets"),
+        ({"trusted_proxies": (ip_network("10.0.0.0/8"),)}, "TRUSTED_PROXIES: Whoever is in 10.0.0.0/8 may"),
     ],
 )
 def test_a_weak_setting_is_told_in_one_line(context: Flask, values: dict[str, object], words: str) -> None:
@@ -104,6 +106,7 @@ def test_a_weak_setting_is_told_in_one_line(context: Flask, values: dict[str, ob
         {"database_url": "postgresql+psycopg2://u:p@db.example.org/cctv?sslmode=verify-full"},
         {"email_host": "localhost", "email_use_tls": False},
         {"camera_network": "10.0.0.0/8,nonsense,"},
+        {"trusted_proxies": (ip_network("127.0.0.1"), ip_network("172.16.0.0/12"))},
     ],
 )
 def test_what_is_good_enough_is_not_called_weak(context: Flask, values: dict[str, object]) -> None:
