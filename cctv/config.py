@@ -78,11 +78,13 @@ class Config:
             return (env.get(name) or default).strip()
 
         data_dir = Path(overrides.pop("data_dir", None) or text("DATA_DIR") or _ROOT / "data").resolve()
+        media_dir = Path(text("MEDIA_DIR") or data_dir / "media").resolve()
+        _check_hidden(data_dir, media_dir)
         data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         _check_private(data_dir)
         config = cls(
             data_dir=data_dir,
-            media_dir=Path(text("MEDIA_DIR") or data_dir / "media").resolve(),
+            media_dir=media_dir,
             database_url=_database_url(text, data_dir),
             redis_url=text("REDIS_URL") or f"unix://{data_dir}/redis.sock",
             secret_key=_secret("SECRET_KEY", text("SECRET_KEY"), data_dir),
@@ -113,9 +115,7 @@ class Config:
             raise ConfigError(
                 "SECRET_KEY and JWT_SECRET_KEY are the same. Remove JWT_SECRET_KEY, or change it."
             )
-        config = replace(config, **overrides)
-        _check_hidden(config.data_dir, config.media_dir)
-        return config
+        return replace(config, **overrides)
 
     def flask_settings(self) -> dict[str, Any]:
         """The same decisions under the names that Flask and its extensions read."""

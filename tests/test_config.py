@@ -100,6 +100,7 @@ def test_nothing_private_lies_among_the_files_for_everybody(
         monkeypatch.setenv(name, str(folder))
         with pytest.raises(ConfigError, match=f"{name}.*everybody can read"):
             Config.from_environment()
+        assert not list(folder.glob("*secret*")), "no secret was made there either"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""Shapes that no request of ours has, refused before any view: ids beyond the database's, zero bytes in text.
+"""Shapes that no request of ours has, refused before any view: ids beyond the database's, odd texts.
 
-PostgreSQL refuses both with errors of its own, in the middle of a query.
+PostgreSQL refuses both with errors of its own, in the middle of a query. JSON: api/_parsing.py.
 """
 
 from __future__ import annotations
@@ -8,10 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, request
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import IntegerConverter, Map
 
+from cctv import texts
+from cctv.errors import Invalid
+
 _LARGEST_ID = 2**31 - 1  # of an integer column
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_DECOY = "/admin"  # writes down what strangers send, cleaned, and looks the same whatever they send
 
 
 class IdConverter(IntegerConverter):
@@ -24,13 +29,19 @@ class IdConverter(IntegerConverter):
 def register_shapes(app: Flask) -> None:
     """Before the first rule is added."""
     app.url_map.converters["int"] = IdConverter
-    app.before_request(_refuse_zero_bytes)
+    app.before_request(_refuse_unfit_texts)
 
 
-def _refuse_zero_bytes() -> None:
-    fields = [request.args]
-    if request.mimetype == "application/x-www-form-urlencoded":
-        fields.append(request.form)
-    for each in fields:
-        if any("\0" in text for name, texts in each.lists() for text in (name, *texts)):
-            raise BadRequest
+def _refuse_unfit_texts() -> None:
+    if request.path == _DECOY or request.path.startswith(f"{_DECOY}/"):
+        return
+    if texts.is_unfit(request.path):
+        raise NotFound
+    fields = [*request.args.lists()]
+    if request.mimetype in _FORMS:
+        fields += request.form.lists()
+    for name, values in fields:
+        if texts.is_unfit(name):
+            raise Invalid({"form": "A name of a field holds a character that cannot be stored."})
+        if any(texts.is_unfit(value) for value in values):
+            raise Invalid({name: texts.UNFIT})

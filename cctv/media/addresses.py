@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
 
+from cctv import texts
 from cctv.media.masking import mask
 
 __all__ = ["AddressInvalid", "AddressRefused", "CameraAddress", "Networks", "mask", "parse_typed", "resolve"]
@@ -156,9 +157,12 @@ def _decoded(text: str) -> str:
     if not re.search(r"%[0-9A-Fa-f]{2}", text):
         return text
     try:
-        return unquote(text, errors="strict")
+        decoded = unquote(text, errors="strict")
     except UnicodeDecodeError:
         raise AddressInvalid("The user name or password in this address is not spelled in UTF-8.") from None
+    if texts.is_unfit(decoded) or re.search(r"[\t\r\n]", decoded):
+        raise AddressInvalid("The user name or password in this address holds a control character.")
+    return decoded
 
 
 def _host_and_port(place: str, scheme: str) -> tuple[str, int]:

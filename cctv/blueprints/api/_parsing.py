@@ -6,7 +6,6 @@ Turns what is wrong into sentences by field; decides nothing about rights.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -17,12 +16,11 @@ from webargs import core
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnsupportedMediaType
 
+from cctv import texts
 from cctv.errors import Invalid, Malformed
 
 BODY_BYTES = 64 * 1024
 _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS", "DELETE"}
-# Half of a character (UTF-16) and zero bytes: no database keeps them.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def check_body() -> None:
@@ -88,11 +86,11 @@ def _check_texts(found: Any) -> None:
     waiting = [("body", found)]
     while waiting:
         name, value = waiting.pop()
-        if isinstance(value, str) and _UNSTORABLE.search(value):
-            raise Invalid({name: "This text holds a character that cannot be stored."})
+        if isinstance(value, str) and texts.is_unfit(value):
+            raise Invalid({name: texts.UNFIT})
         if isinstance(value, list):
             waiting += [(name, one) for one in value]
         elif isinstance(value, dict):
-            if any(_UNSTORABLE.search(key) for key in value):
+            if any(texts.is_unfit(key) for key in value):
                 raise Invalid({name: "A name of a field holds a character that cannot be stored."})
             waiting += [(key, one) for key, one in value.items()]
