@@ -63,10 +63,11 @@ def _refuse(error: CctvError) -> None:
 @as_json
 def create_super(name: str, email: str, password: str, as_json: bool) -> None:
     """Make a Super Admin, also when nobody can sign in any more."""
-    from cctv.services import users
+    from cctv.services import people
 
+    who = people.COMMAND_LINE
     try:
-        user = users.create_user(name, email, password=password, role=Role.SUPER_ADMIN)
+        user = people.create_person(who, name=name, email=email, password=password, role=Role.SUPER_ADMIN)
     except CctvError as error:
         _refuse(error)
     row = {"id": user.id, "email": user.email, "role": user.role}

@@ -26,6 +26,10 @@ class NotSignedIn(CctvError):
     status = 401
 
 
+class NotFresh(NotSignedIn):
+    """The person is known, but has not typed the password for a while, and this needs it (RFC 9470)."""
+
+
 class NotFound(CctvError):
     """The thing does not exist, or must not be known to exist by this person."""
 

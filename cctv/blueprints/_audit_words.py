@@ -14,7 +14,10 @@ from cctv.models import AuditEntry
 # What one may look for: key -> (label, actions; one that ends with a dot means all that begin so).
 GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "watched": ("Who watched", ("live", "playback", "snapshot", "export", "export.", "test_picture")),
-    "sign-in": ("Signing in", ("sign_in", "sign_in.", "sign_out", "session.", "password.", "second_factor.")),
+    "sign-in": (
+        "Signing in",
+        ("sign_in", "sign_in.", "sign_out", "session.", "app.", "password.", "second_factor."),
+    ),
     "refused": ("Refused sign-ins", ("sign_in.refused",)),
     "cameras": ("Cameras", ("camera.",)),
     "recordings": ("Recordings and schedules", ("recording.", "schedule.")),
@@ -33,7 +36,9 @@ SENTENCES = {
     "second_factor.recovery_codes": "made new recovery codes",
     "second_factor.recovery_code": "used a recovery code",
     "session.end": "signed {target} out on another device",
+    "app.pair": "showed a picture that signs an app in",
     "user.create": "added {target}",
+    "user.owner": "became the owner of this system",
     "user.invite": "invited {target}",
     "user.change": "changed {target}",
     "user.disable": "switched the account of {target} off",

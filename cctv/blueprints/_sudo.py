@@ -38,15 +38,19 @@ def require_sudo() -> None:
     Otherwise the request ends here with 403: HTMX opens a dialog and sends its request again afterwards, a
     browser without JavaScript gets a page whose form goes to the same address with the values typed before.
     """
-    is_answer = request.method == "POST" and _SEALED in request.form
-    if is_answer and not sessions.has_sudo(current_user):
+    if is_answer() and not sessions.has_sudo(current_user):
         form = SudoForm()
         if problem := check(form):
             abort(_page(form, request.form[_SEALED], problem))
-    if is_answer:
+    if is_answer():
         _restore(request.form[_SEALED])
     elif not sessions.has_sudo(current_user):
         abort(_dialog() if _htmx.is_htmx() else _page(SudoForm(formdata=None), _seal(), None))
+
+
+def is_answer() -> bool:
+    """Whether this is the page's answer, with what was typed before still sealed in it."""
+    return request.method == "POST" and _SEALED in request.form
 
 
 def check(form: SudoForm) -> str | None:

@@ -25,7 +25,10 @@ blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 
 _ROWS = 50
 _NAMES = ("who", "what", "cam", "from", "to")
-_COLUMNS = ("number", "time", "who", "what", "action", "camera", "address", "device", "details", "hash")
+_COLUMNS = (
+    *("number", "time", "who", "user id", "what", "action"),
+    *("camera", "address", "device", "details", "hash"),
+)
 
 
 @blueprint.get("")
@@ -114,6 +117,7 @@ def _cells(entry: AuditEntry, zone: ZoneInfo) -> tuple[Any, ...]:
         entry.id,
         from_ms(entry.at_ms).astimezone(zone).isoformat(sep=" ", timespec="seconds"),
         _audit_words.person(entry),
+        "" if entry.user_id is None else entry.user_id,
         _audit_words.sentence(entry),
         entry.action,
         "" if entry.camera_id is None else entry.camera_id,

@@ -20,8 +20,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from cctv.blueprints import _doors, _htmx
-from cctv.errors import CctvError, Invalid
+from cctv.errors import CctvError, Invalid, NotFresh
 from cctv.extensions import db, login_manager
+from cctv.services.sessions import SUDO_SECONDS
 
 _API_PREFIXES = ("/v0/api/", "/api/docs/schema/")
 _BYTES_PREFIX = "/stream/"
@@ -46,6 +47,8 @@ _WORDS = {
     500: ("Something broke on our side", "Recording goes on. Try again in a moment."),
     503: ("Not available just now", "A part of the system is starting or away. Recording goes on."),
 }
+# RFC 9470: an app knows by it that a new token of refresh/ will not help.
+_STEP_UP = f'Bearer error="insufficient_user_authentication", max_age={SUDO_SECONDS}'
 _FORM_TOO_OLD = "This form is too old, or you signed in again meanwhile. Reload the page and send it again."
 
 
@@ -96,7 +99,11 @@ def _hide_tokens(record: logging.LogRecord) -> bool:
 
 def _refusal(error: CctvError) -> Response:
     db.session.rollback()
-    return answer(error.status, error.message, fields=error.errors if isinstance(error, Invalid) else None)
+    fields = error.errors if isinstance(error, Invalid) else None
+    response = answer(error.status, error.message, fields=fields)
+    if isinstance(error, NotFresh):
+        response.headers["WWW-Authenticate"] = _STEP_UP
+    return response
 
 
 def _form_too_old(_error: CSRFError) -> ResponseReturnValue:

@@ -16,7 +16,8 @@ from wtforms import BooleanField, StringField
 from wtforms.validators import Length
 
 from cctv import config
-from cctv.blueprints import _forms, _htmx
+from cctv.blueprints import _doors, _forms, _htmx
+from cctv.blueprints._sudo import is_answer
 from cctv.errors import Invalid, LimitReached
 from cctv.models import NoticeKind, Role
 from cctv.services import access, mail, mail_trials, mail_words, mailings, notices, settings
@@ -73,14 +74,17 @@ def show() -> ResponseReturnValue:
 def save() -> ResponseReturnValue:
     """Store who gets what, where mails come from and where their links lead."""
     access.authorise(current_user, None, Action.SETTINGS)
-    form = MailSettingsForm()
-    is_valid = form.validate_on_submit()
+    if is_answer():
+        _doors.require_sudo()
     # With FRONTEND_URL the field is not there.
-    typed = form.site_address.data if "site_address" in request.form else settings.get("site_address")
-    address = (typed or "").strip().rstrip("/")
+    address = request.form.get("site_address", settings.get("site_address")).strip().rstrip("/")
     if address != settings.get("site_address"):
         # Links with a secret begin with it: whoever chooses it gets the new passwords of everybody above.
         access.authorise(current_user, None, Action.SETTINGS_SECRET)
+        if not address or _is_site_address(address):  # else it is told at its field
+            _doors.require_sudo()
+    form = MailSettingsForm()
+    is_valid = form.validate_on_submit()
     sender = (form.mail_from.data or "").strip()
     if is_valid and address and not _is_site_address(address):
         form.site_address.errors = ["Type the address as browsers show it, like https://cctv.example.org."]

@@ -43,10 +43,14 @@ class Pair:
 
 
 def begin(user: User, *, device: str = "", address: str = "") -> Pair:
-    """Sign the person in on an app; until the app signs out, or 30 days."""
+    """Sign the person in on an app; until the app signs out, or 30 days.
+
+    The password was typed just now: for a while it counts for risky changes as well, whatever is refreshed.
+    """
     sessions.begin(user, is_kept=True, kind=SessionKind.APP, device=device, address=address)
     begin_writing()
     row = db.session.get_one(Session, user.session_id, populate_existing=True)
+    row.sudo_until_ms = now_ms() + sessions.SUDO_SECONDS * 1000
     return _pair(row, user)
 
 

@@ -79,7 +79,10 @@ def _cameras() -> list[Figure]:
     states = Counter(one.state for one in status.of_cameras(cameras.list_cameras()).values())
     off = states.pop("off", 0)
     live, trouble = states.pop("live", 0), states.total() - states["connecting"]
-    lines = [Figure("Live", f"{live} of {live + states.total()}", "" if trouble else "ok")]
+    wanted = live + states.total()
+    if not wanted:
+        return [Figure("Live", "All are turned off" if off else "No camera yet")]
+    lines = [Figure("Live", f"{live} of {wanted}", "ok" if live == wanted else "")]
     lines += [Figure("In trouble", str(trouble), "bad")] if trouble else []
     lines += [Figure("Turned off", str(off))] if off else []
     return lines

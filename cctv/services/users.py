@@ -19,6 +19,7 @@ from cctv.clock import utcnow
 from cctv.errors import Conflict, Invalid
 from cctv.extensions import begin_writing, db
 from cctv.models import Role, Setting, User
+from cctv.services import audit
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1024
@@ -80,6 +81,8 @@ def create_user(
         raise Conflict("An account with this e-mail address or user name exists.") from None
     if is_owner:
         db.session.get_one(Setting, _OWNER).value = user.id
+        facts = {"name": name, "email": email, "username": username, "role": str(role)}
+        audit.add("user.owner", target=name, target_id=user.id, user=user, after=facts)
     db.session.commit()
     return user
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 
+from cctv.clock import utcnow
 from cctv.extensions import db
 from cctv.models import Role, User
-from tests.api.apps import LOGIN, PROFILE, USERS, Phone, answer, phone_of, problem
+from cctv.services import sessions
+from tests.api.apps import LOGIN, PROFILE, REFRESH, USERS, Phone, answer, phone_of, problem
 from tests.blueprints.camera_rows import QueryCount
 from tests.fixtures.application import OWNER_PASSWORD
 
@@ -65,6 +69,27 @@ def test_an_admin_manages_visitors_and_gives_no_other_role(app: Flask, phone: Ph
         other = phone_of(app, role)
         problem(other.get(USERS), 403)
         problem(other.post(USERS, GINA), 403)
+
+
+def test_accounts_are_changed_only_by_who_typed_the_password_lately(app: Flask, phone: Phone) -> None:
+    person = answer(phone.post(USERS, GINA), 201)
+    path = f"{USERS}{person['id']}/"
+    with time_machine.travel(utcnow() + timedelta(seconds=sessions.SUDO_SECONDS + 1)):
+        phone.tokens = answer(
+            phone.client.post(REFRESH, json={"refresh_token": phone.tokens["refresh_token"]})
+        )
+        phone.headers = {"Authorization": f"Bearer {phone.tokens['access_token']}"}
+        answer(phone.get(USERS))
+        for refused in (
+            phone.post(USERS, GINA | {"email": "x@example.org"}),
+            phone.patch(path, {"role": "super_admin"}, version="*"),
+            phone.delete(path),
+        ):
+            assert "password again" in problem(refused, 401)["detail"]
+            step_up = 'Bearer error="insufficient_user_authentication", max_age=600'
+            assert refused.headers["WWW-Authenticate"] == step_up
+        problem(phone_of(app, Role.VISITOR).delete(path), 403)
+        assert Phone(app).delete(path).status_code == 204, "signed in anew"
 
 
 def test_somebody_stays_in_charge(app: Flask, phone: Phone) -> None:

@@ -298,10 +298,10 @@ class TestExport:
     def test_it_holds_what_is_seen_and_is_told_itself(self, app: Flask, people: dict[str, User]) -> None:
         fill(app, people, rows=1200)
         rows = self.rows(sign_in(app, people["admin"]))
-        assert rows[0][:5] == ["number", "time", "who", "what", "action"]
+        assert rows[0][:6] == ["number", "time", "who", "user id", "what", "action"]
         assert [int(row[0]) for row in rows[1:]] == list(reversed(range(1, 1209)))
-        assert rows[1][3] == "exported the audit log"
-        assert "Name: Old → <b>Hall</b>" in {row[8] for row in rows}
+        assert rows[1][2:5] == ["Admin", str(people["admin"].id), "exported the audit log"]
+        assert "Name: Old → <b>Hall</b>" in {row[9] for row in rows}
         visitors = self.rows(sign_in(app, people["visitor"]))
         assert {row[2] for row in visitors[1:]} == {"Visitor", "Somebody not signed in"}
 
@@ -318,7 +318,7 @@ class TestExport:
     def test_filters_apply(self, app: Flask, people: dict[str, User]) -> None:
         fill(app, people)
         rows = self.rows(sign_in(app, people["admin"]), "?what=cameras")
-        assert [row[3] for row in rows[1:]] == ["changed the camera Hall"]
+        assert [row[4] for row in rows[1:]] == ["changed the camera Hall"]
         assert told(app)[-1].details == {"filters": {"what": "cameras"}}
 
     @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from cctv.extensions import begin_writing, db
 from cctv.models import AuditEntry, MailMessage, MailState, Role, User
 from cctv.services import mail, mail_delivery, mailings, settings
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_person
-from tests.fixtures.application import sign_in
+from tests.fixtures.application import OWNER_PASSWORD, sign_in
 from tests.fixtures.processes import ProductProcess
 from tests.mail_server import PASSWORD, USER, MailServer, RudeServer
 from tests.waiting import wait_until
@@ -64,7 +64,14 @@ def test_the_settings_say_what_the_environment_says_and_never_the_password(
 def test_who_gets_what_is_saved_and_written_to_the_audit_log(app: Flask, signed_in: FlaskClient) -> None:
     form = {"camera_developer": "y", "disk_super_admin": "y", "report_admin": "y"}
     form["site_address"] = "https://cctv.example.org/"
-    assert signed_in.post("/settings/mail", data=form).status_code == 303
+    asked = signed_in.post("/settings/mail", data=form, headers=HTML)
+    assert asked.status_code == 403, "links with new passwords begin with it: the password first"
+    with app.app_context():
+        assert settings.get("site_address") == ""
+    sealed = re.search(r'name="sudo_typed" value="([^"]+)"', asked.text)
+    assert sealed
+    typed = {"sudo_password": OWNER_PASSWORD, "sudo_typed": sealed[1]}
+    assert signed_in.post("/settings/mail", data=typed, headers=HTML).status_code == 303
     with app.app_context():
         roles = settings.get("notice_roles")
         assert roles == {"camera": ["developer"], "disk": ["super_admin"], "report": ["admin"]}

@@ -106,7 +106,7 @@ def test_its_scripts_have_the_nonce_of_the_answer(signed_in: FlaskClient, job: J
 
 def test_what_stands_in_redis_is_pasted_as_text(signed_in: FlaskClient, job: Job) -> None:
     page = signed_in.get("/rq/0/view/job/one").text
-    assert "_.templateSettings.escape = /<%=" in page
+    assert "_.templateSettings.escape = /<%[=-]" in page
     before = page.index("templateSettings.escape")
     assert before < page.index("_.template($job_tpl)")
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from cctv.blueprints.setup import _zones
-from cctv.models import User
+from cctv.extensions import db
+from cctv.models import AuditEntry, User
 from cctv.services import passwords, settings, setup, users
 
 HTML = {"Accept": "text/html"}
@@ -111,6 +113,13 @@ class TestTheOwner:
             assert settings.get("time_zone") == "Europe/Lisbon"
             assert settings.get("disk_limit_percent") == 80
             assert settings.get("setup_finished")
+            told = list(db.session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
+            owner = db.session.scalars(select(User)).one()
+        actions = ["user.owner", "sign_in", *["settings.change"] * 3]
+        assert [entry.action for entry in told] == actions
+        assert {(entry.user_id, entry.user_name) for entry in told} == {(owner.id, owner.name)}
+        assert told[0].details["after"]["role"] == "super_admin"
+        assert told[2].details["after"]["time_zone"] == "Europe/Lisbon"
 
     def test_finished_means_gone_for_the_owner_too(self, as_owner: FlaskClient) -> None:
         as_owner.post("/setup/done", headers=HTML)

@@ -45,6 +45,9 @@ is used once; or make an API token under Developer, API tokens. Send either as
 
 **Times** of footage end in `_ms`: whole milliseconds since 1970, UTC. Other times end in `_at`: RFC 3339.
 
+**Accounts** are made, changed and deleted within ten minutes after signing in. Later comes 401 with
+`insufficient_user_authentication` in `WWW-Authenticate` (RFC 9470): ask for the password, sign in.
+
 **Changing what others may change** needs the `ETag` of what was read as `If-Match`: 412 when somebody was
 faster, 428 without it. **Repeating** a request that creates work is harmless with an `Idempotency-Key`.
 

@@ -17,13 +17,16 @@ from flask_smorest.utils import deepupdate, prepare_response
 from cctv.blueprints.api._bearer import asker
 from cctv.blueprints.api._parsing import Parser
 from cctv.blueprints.api._shapes import Problem
+from cctv.errors import NotFresh
 from cctv.extensions import csrf
 from cctv.models import Camera, Role
-from cctv.services import access, matrix
+from cctv.services import access, matrix, sessions
 from cctv.services.access import Action, Scope
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+_STALE = "Type your password again: sign in anew, then send this within ten minutes."
+_FRESH = "Within ten minutes after signing in; later 401, `insufficient_user_authentication`: sign in anew."
 PROBLEM_TYPE = "application/problem+json"
 _SAID = {
     400: "The request cannot be read.",
@@ -95,7 +98,8 @@ def _add_problems(doc: dict[str, Any], facts: dict[str, Any], *, method: str, **
     if "needs" in facts:
         statuses += [403, 404]
         text = facts["docstring"].get("description", "")
-        facts["docstring"]["description"] = f"{text}\n\n{facts['needs']}".strip()
+        age = f"\n\n{_FRESH}" if facts.get("is_fresh") else ""
+        facts["docstring"]["description"] = f"{text}\n\n{facts['needs']}{age}".strip()
     if method in {"post", "patch"}:
         statuses += [400, 415]
     found = {str(status): http.HTTPStatus(status).name for status in sorted(statuses)}
@@ -120,6 +124,24 @@ def needs(action: Action) -> Callable[[View], View]:
         return guarded  # type: ignore[return-value]
 
     return decorate
+
+
+def fresh(view: View) -> View:
+    """Only when the person has typed the password lately; stands below `needs`.
+
+    A program has nobody who could type: its token was made with the password, for this scope.
+    """
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if current_user.token_actions is None and not sessions.has_sudo(current_user):
+            raise NotFresh(_STALE)
+        return view(*args, **kwargs)
+
+    guarded._apidoc = deepupdate(  # type: ignore[attr-defined]
+        getattr(view, "_apidoc", {}), {"is_fresh": True}
+    )
+    return guarded  # type: ignore[return-value]
 
 
 def camera() -> Camera:

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from cctv.blueprints.api import _people, _versions
-from cctv.blueprints.api._face import ApiBlueprint, needs
+from cctv.blueprints.api._face import ApiBlueprint, fresh, needs
 from cctv.blueprints.api._once import once, repeatable
 from cctv.blueprints.api._parsing import renamed
 from cctv.blueprints.api._people import Person
@@ -86,6 +86,7 @@ def index(query: dict[str, Any]) -> ResponseReturnValue:
 @blueprint.route("/", methods=["POST"])
 @repeatable
 @needs(Action.USERS)
+@fresh
 @blueprint.arguments(
     UserCreate, example={"name": "Gina Guard", "email": "gina@example.org", "role": "visitor"}
 )
@@ -115,6 +116,7 @@ def show(user_id: int) -> ResponseReturnValue:
 @blueprint.route("/<int:user_id>/", methods=["PATCH"])
 @versioned()
 @needs(Action.USERS)
+@fresh
 @blueprint.arguments(UserChange, example={"name": "Gina Guard"})
 @blueprint.response(200, Person, headers=_versions.HEADER)
 @blueprint.alt_response(409, "CONFLICT")
@@ -140,6 +142,7 @@ def change(body: dict[str, Any], user_id: int) -> ResponseReturnValue:
 @blueprint.route("/<int:user_id>/", methods=["DELETE"])
 @versioned(is_required=False)
 @needs(Action.USERS)
+@fresh
 @blueprint.response(204, description="Deleted, with its sessions, tokens and grants.")
 @blueprint.alt_response(409, "CONFLICT")
 def delete(user_id: int) -> ResponseReturnValue:
