@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import segno
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -17,10 +16,11 @@ from wtforms.validators import Length
 
 from cctv.blueprints import _forms, _htmx
 from cctv.blueprints._entry import with_theme
+from cctv.blueprints._pictures import picture_of, site_address
 from cctv.blueprints.frame import THEMES
 from cctv.clock import now_ms, to_ms
 from cctv.errors import Invalid
-from cctv.services import accounts, addresses_of_people, mail, second_factor, sessions, users
+from cctv.services import accounts, addresses_of_people, second_factor, sessions, users
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 
@@ -127,13 +127,7 @@ def _places() -> dict[str, Any]:
 
 def _phone() -> dict[str, str]:
     """Where a phone finds this system, in words and to scan. No secret: the person signs in there."""
-    address = mail.link("/") or request.host_url
-    # Four modules of rim (ISO 18004), dark on white in both themes, as cameras want it.
-    picture = segno.make(address, error="m", micro=False)
-    return {
-        "phone_address": address,
-        "phone_picture": picture.svg_data_uri(scale=5, border=4, light="#fff", dark="#000"),
-    }
+    return {"phone_address": site_address(), "phone_picture": picture_of(site_address())}
 
 
 def _page(

@@ -1,4 +1,4 @@
-"""One's own password, e-mail address and second factor. Each change asks for the password first.
+"""One's own password, e-mail address, second factor and phone. Each change asks for the password first.
 
 Recovery codes and keys are shown once, in the answer that makes them; never in an address or a message.
 """
@@ -13,8 +13,10 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import Length
 
 from cctv.blueprints import _doors, _forms, _htmx
+from cctv.blueprints._pictures import picture_of, site_address
+from cctv.clock import to_ms
 from cctv.errors import Invalid, LimitReached
-from cctv.services import addresses_of_people, new_passwords, passwords, second_factor, users
+from cctv.services import addresses_of_people, new_passwords, pairing, passwords, second_factor, users
 
 blueprint = Blueprint("account_security", __name__, url_prefix="/account")
 
@@ -136,6 +138,18 @@ def turn_off_second() -> ResponseReturnValue:
     _doors.require_sudo()
     second_factor.turn_off(current_user)
     return _htmx.toast(_htmx.redirect("/account"), "ok", "The second factor is off.")
+
+
+@blueprint.post("/phone")
+def show_phone() -> ResponseReturnValue:
+    """A picture that signs the app in, shown once; whoever scans it is this person from then on."""
+    _doors.require_sudo()
+    try:
+        code, ends_at = pairing.show(current_user)
+    except LimitReached as error:
+        return _htmx.toast(_htmx.redirect("/account#phone"), "bad", error.message)
+    picture = picture_of(f"{site_address()}{pairing.FRAGMENT}{code}")
+    return _htmx.render("account/phone.html", picture=picture, ends_ms=to_ms(ends_at))
 
 
 def _password_page(form: PasswordForm, *, status: int = 200) -> Response:

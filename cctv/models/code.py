@@ -23,6 +23,7 @@ class CodePurpose(StrEnum):
     VERIFY = "verify"  # this address is mine
     RESET = "reset"  # a new password
     INVITE = "invite"  # the first password of an account that somebody else made
+    PAIR = "pair"  # a phone, by scanning what the person shows it
 
 
 class OneTimeCode(db.Model):  # type: ignore[name-defined]

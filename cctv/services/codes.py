@@ -21,10 +21,12 @@ from cctv.models import CodePurpose, OneTimeCode, Setting, User
 
 DIGITS = 8
 CODE_SECONDS = 600
+PAIR_SECONDS = 300  # on a screen that others may see
 INVITATION_SECONDS = 3 * 24 * 3600  # of its link; the code in it lives as long as every code
 MOST_TRIES = 5  # of one code; the link goes on, nobody guesses 256 bits
 MOST_TRIES_HOURLY = 15  # of one account, whatever is sent meanwhile
 MOST_MADE, MADE_WITHIN_SECONDS = 3, 900  # for one account: nobody's letter box is flooded
+_LIVES = {CodePurpose.INVITE: INVITATION_SECONDS, CodePurpose.PAIR: PAIR_SECONDS}
 _KEPT_SECONDS = 7 * 24 * 3600  # after the end, for the counts above
 
 WRONG = (
@@ -61,7 +63,7 @@ def make(user: User, purpose: CodePurpose, *, email: str | None = None) -> Made:
     if (db.session.scalar(lately) or 0) >= MOST_MADE:
         raise LimitReached("Several codes were sent lately. Use the newest, or wait a quarter of an hour.")
     forget(user, purpose)
-    seconds = INVITATION_SECONDS if purpose == CodePurpose.INVITE else CODE_SECONDS
+    seconds = _LIVES.get(purpose, CODE_SECONDS)
     made = Made(
         code=f"{secrets.randbelow(10**DIGITS):0{DIGITS}}",
         link_token=secrets.token_urlsafe(32),

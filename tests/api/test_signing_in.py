@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from cctv.clock import now_ms, utcnow
 from cctv.extensions import db
 from cctv.models import AuditEntry, Role, Session, User
-from cctv.services import second_factor, sessions
+from cctv.services import new_passwords, pairing, second_factor, sessions
 from tests.api.apps import HEALTH, LOGIN, LOGOUT, PROFILE, REFRESH, Phone, answer, phone_of, problem
 from tests.fixtures.application import OWNER_PASSWORD, sign_in
 
@@ -303,3 +303,51 @@ def test_the_second_factor_is_asked_for_and_a_code_counts_once(app: Flask, owner
     code = key.now()
     answer(client.post(LOGIN, json=body | {"otp": code}))
     problem(client.post(LOGIN, json=body | {"otp": code}), 401)
+
+
+class TestPairing:
+    """A picture on the account page signs the app in, once."""
+
+    @pytest.fixture
+    def code(self, app: Flask, owner: User) -> str:
+        with app.app_context():
+            return pairing.show(db.session.get_one(User, owner.id))[0]
+
+    def test_the_code_of_the_picture_signs_in_once(self, app: Flask, code: str) -> None:
+        client = app.test_client(use_cookies=False)
+        pair = answer(client.post(LOGIN, json={"pairing_code": code, "device": "Olive's phone"}))
+        assert pair["user"]["email"] == "owner@example.org"
+        assert with_token(app, pair["access_token"]) == 200
+        assert "code" in problem(client.post(LOGIN, json={"pairing_code": code}), 401)["detail"]
+
+    def test_it_stands_for_both_factors_and_dies_soon(self, app: Flask, owner: User, code: str) -> None:
+        client = app.test_client(use_cookies=False)
+        with time_machine.travel(utcnow() + timedelta(minutes=5, seconds=1)):
+            problem(client.post(LOGIN, json={"pairing_code": code}), 401)
+        with app.app_context():
+            person = db.session.get_one(User, owner.id)
+            key = second_factor.enrol(person).key.replace(" ", "")
+            second_factor.confirm(person, pyotp.TOTP(key).now())
+        answer(client.post(LOGIN, json={"pairing_code": code}))
+
+    def test_a_newer_one_and_a_new_password_kill_it(self, app: Flask, owner: User, code: str) -> None:
+        client = app.test_client(use_cookies=False)
+        with app.app_context():
+            newer, _ = pairing.show(db.session.get_one(User, owner.id))
+        problem(client.post(LOGIN, json={"pairing_code": code}), 401)
+        with app.app_context():
+            new_passwords.change(db.session.get_one(User, owner.id), "another long enough one")
+        problem(client.post(LOGIN, json={"pairing_code": newer}), 401)
+
+    def test_one_way_at_a_time_and_all_of_it(self, app: Flask, code: str) -> None:
+        client = app.test_client(use_cookies=False)
+        both = {"pairing_code": code, "login": "owner", "password": OWNER_PASSWORD}
+        assert list(problem(client.post(LOGIN, json=both), 422)["errors"]) == ["pairing_code"]
+        assert set(problem(client.post(LOGIN, json={}), 422)["errors"]) == {"login", "password"}
+        assert list(problem(client.post(LOGIN, json={"login": "owner"}), 422)["errors"]) == ["password"]
+        answer(client.post(LOGIN, json={"pairing_code": code}))  # none of these used it up
+
+    def test_guessing_is_slowed(self, app: Flask, owner: User) -> None:
+        client = app.test_client(use_cookies=False)
+        statuses = [client.post(LOGIN, json={"pairing_code": "x" * 43}).status_code for _ in range(35)]
+        assert statuses[0] == 401 and statuses[-1] == 429

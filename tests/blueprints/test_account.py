@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from cctv.clock import now_ms
 from cctv.extensions import db
-from cctv.models import AuditEntry, Role, Session, SessionKind, User
+from cctv.models import AuditEntry, OneTimeCode, Role, Session, SessionKind, User
 from cctv.services import second_factor, sessions, settings, users
 from tests.access.people import grant
 from tests.blueprints.camera_rows import add_camera, add_person
@@ -92,6 +92,25 @@ def test_the_name_is_changed(signed_in: FlaskClient, person: Callable[[], User])
     assert person().name == "Ola O."
     refused = signed_in.post("/account/profile", data={"name": " "}, headers=HTML)
     assert refused.status_code == 422 and "Enter a name" in refused.text
+
+
+def test_the_app_signs_in_by_a_picture_after_the_password(app: Flask, signed_in: FlaskClient) -> None:
+    def codes() -> list[OneTimeCode]:
+        with app.app_context():
+            return list(db.session.scalars(db.select(OneTimeCode)))
+
+    assert signed_in.post("/account/phone", headers=HTML).status_code == 403
+    assert codes() == []
+    assert signed_in.post("/account/sudo", data={"sudo_password": OWNER_PASSWORD}).status_code == 303
+    page = signed_in.post("/account/phone", headers=HTML)
+    assert page.status_code == 200
+    assert "data:image/svg" in page.text and "Whoever scans it is signed in as you" in page.text
+    assert [code.purpose for code in codes()] == ["pair"]
+    for _ in range(2):
+        signed_in.post("/account/phone", headers=HTML)
+    late = signed_in.post("/account/phone", headers=HTML)
+    assert (late.status_code, late.location) == (303, "/account#phone")
+    assert len(codes()) == 3
 
 
 def test_a_phone_is_led_here_by_a_picture_without_a_secret(app: Flask, signed_in: FlaskClient) -> None:

@@ -10,14 +10,23 @@ from typing import Any
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from marshmallow import ValidationError, validates_schema
 
 from cctv.blueprints import _guesses, _origin, _password, errors
 from cctv.blueprints.api import _people
 from cctv.blueprints.api._face import ApiBlueprint, open_to_all
 from cctv.blueprints.api._shapes import Answer, Body, count, one, said, secret, text
-from cctv.errors import Conflict, NotAllowed, NotSignedIn
+from cctv.errors import Conflict, Invalid, NotAllowed, NotSignedIn
 from cctv.models import User
-from cctv.services import app_sessions, devices, refused_sign_ins, second_factor, sessions, users
+from cctv.services import (
+    app_sessions,
+    devices,
+    pairing,
+    refused_sign_ins,
+    second_factor,
+    sessions,
+    users,
+)
 from cctv.services.app_sessions import Pair
 
 blueprint = ApiBlueprint(
@@ -34,10 +43,23 @@ _SWITCHED_OFF = "This account is switched off. Ask an Admin."
 class LoginBody(Body):
     """Who signs in."""
 
-    login = text(254, "E-mail address or user name.", least=1, required=True, example="owner@example.org")
-    password = secret(users.LONGEST_PASSWORD, "The password.", required=True)
+    login = text(254, "E-mail address or user name.", least=1, example="owner@example.org")
+    password = secret(users.LONGEST_PASSWORD, "The password.")
+    pairing_code = secret(
+        64, "Instead of login and password: what stands behind #pair= in the picture of the account page."
+    )
     otp = text(40, "A code of the authenticator app or a recovery code, when the second factor is on.")
     device = text(80, "What the person calls this device in their list of sessions.", example="Olive's phone")
+
+    @validates_schema
+    def check_way(self, body: dict[str, Any], **_: Any) -> None:
+        """One way of signing in, and all of it."""
+        if "pairing_code" in body:
+            if {"login", "password", "otp"} & body.keys():
+                raise ValidationError("Send it alone, or login and password.", "pairing_code")
+            return
+        if missing := [name for name in ("login", "password") if name not in body]:
+            raise ValidationError({name: ["Missing data for required field."] for name in missing})
 
 
 class RefreshBody(Body):
@@ -66,9 +88,12 @@ class Tokens(Answer):
 def login(body: dict[str, Any]) -> ResponseReturnValue:
     """Sign in.
 
-    401 when name or password is not right: the same for every name. With the second factor on, 401 with
+    With login and password, or with the code of a picture that the person shows on the account page.
+    401 when name, password or code is not right: the same for every name. With the second factor on, 401 with
     `errors.otp` asks for the code: send all of it again with `otp`. 403 when the account is switched off.
     """
+    if "pairing_code" in body:
+        return _pair(body)
     user, guess = _password.check(body["login"], body["password"], is_browser=False)
     if guess.wait_seconds:
         return guess.slow_down(errors.answer(429, guess.sentence))
@@ -78,10 +103,7 @@ def login(body: dict[str, Any]) -> ResponseReturnValue:
         return question
     if not user.is_enabled:
         raise NotAllowed(_SWITCHED_OFF)
-    device = body.get("device") or devices.describe(request.user_agent.string)
-    pair = app_sessions.begin(user, device=device, address=_origin.address())
-    users.note_sign_in(user)
-    return _tokens(pair)
+    return _begin(user, body)
 
 
 @blueprint.route("/refresh/", methods=["POST"])
@@ -110,6 +132,26 @@ def logout() -> ResponseReturnValue:
         raise Conflict("An API token does not sign out. Revoke it under Developer, API tokens.")
     sessions.end(user.session_id)
     return Response(status=204)
+
+
+def _pair(body: dict[str, Any]) -> ResponseReturnValue:
+    """No second factor: whoever showed the picture had it."""
+    guess = _guesses.of_mailed_code()
+    if guess.wait_seconds:
+        return guess.slow_down(errors.answer(429, guess.sentence))
+    try:
+        user = pairing.use(body["pairing_code"])
+    except Invalid as error:
+        raise NotSignedIn(error.message) from None
+    guess.was_right()
+    return _begin(user, body)
+
+
+def _begin(user: User, body: dict[str, Any]) -> ResponseReturnValue:
+    device = body.get("device") or devices.describe(request.user_agent.string)
+    pair = app_sessions.begin(user, device=device, address=_origin.address())
+    users.note_sign_in(user)
+    return _tokens(pair)
 
 
 def _second_step(user: User, body: dict[str, Any]) -> Response | None:
