@@ -35,7 +35,7 @@ CONNECTS = {
     "storage/bucket.py": "Google, or STORAGE_EMULATOR_HOST of the environment",
 }
 NO_CONNECTION = {"blueprints/hosts.py", "blueprints/media.py", "capture/heard.py", "config.py"}
-NO_CONNECTION |= {"services/mail_causes.py"}
+NO_CONNECTION |= {"services/mail_causes.py", "storage/bucket_faults.py"}
 OUTSIDE = (
     "socket",
     "ssl",

@@ -134,7 +134,8 @@ def fresh(view: View) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if current_user.token_actions is None and not sessions.has_sudo(current_user):
+        user = asker()
+        if user.token_actions is None and not sessions.has_sudo(user):
             raise NotFresh(_STALE)
         return view(*args, **kwargs)
 
