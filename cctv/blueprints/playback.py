@@ -71,6 +71,7 @@ def show() -> Response:
         most=_MOST_CAMERAS,
         tokens={camera.id: access.media_token(_user(), camera.id, Action.PLAYBACK) for camera in chosen},
         rights=rights(),
+        may_export=any(rights().of(camera).export for camera in chosen),
         may_save=any(rights().of(camera).snapshot for camera in chosen),
         at_ms=at_ms,
         now_ms=now,

@@ -1,6 +1,7 @@
 // The playback page: one clock, up to four cameras in step, and the controls. A camera's video is recorded.js, the
 // timeline is timeline.js; nothing here loads or draws.
 
+import { Clip } from "./clip.js";
 import { DayLane } from "./daylane.js";
 import { watchTaps } from "./gestures.js";
 import { Recorded } from "./recorded.js";
@@ -37,7 +38,10 @@ class Playback {
       words: (ms) => this.words(ms),
       now: () => this.now(),
       at: () => this.at,
-      moved: () => this.dayLane?.paint(),
+      moved: () => {
+        this.dayLane?.paint();
+        this.clip?.paint();
+      },
       seek: (ms) => this.seek(ms),
       toStart: () => this.actions.start(),
       toEnd: () => this.actions.newest(),
@@ -48,6 +52,7 @@ class Playback {
       view: () => this.timeline,
       go: (ms) => this.go(Math.min(ms, this.now())),
     });
+    this.clip = Clip.find(this);
     this.setMain(this.players[0]);
     this.setSpeed(Number(root.dataset.speed));
     this.wire();
@@ -153,6 +158,7 @@ class Playback {
     this.at = now;
     this.paintClock();
     if (!this.isPlaying) return;
+    this.clip?.beat(now);
     this.timeline.follow(before, now);
     this.keepStep(now);
     if (this.main.video.ended || now >= this.main.to - 500) this.continueAfter();
@@ -238,6 +244,7 @@ class Playback {
     query.set("speed", String(this.speed));
     const zoom = document.querySelector('[data-zoom][aria-pressed="true"]')?.dataset.name;
     if (zoom) query.set("z", zoom);
+    this.clip?.remember(query);
     history.replaceState(null, "", `/playback?${query}`);
   }
 
