@@ -1,4 +1,4 @@
-"""What counts as activity of a camera: zones on its picture, sensitivity, seconds kept afterwards.
+"""What counts as activity of a camera: zones on its picture, and sensitivity.
 
 Works without JavaScript: a zone is a name, what it is for, and its corners in percent of the picture.
 """
@@ -13,11 +13,12 @@ from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, IntegerField
+from wtforms import BooleanField, HiddenField
 from wtforms.validators import InputRequired
 
 from cctv.blueprints import _forms, _htmx
 from cctv.blueprints._rights import rights
+from cctv.blueprints.camera_forms import WholeNumber
 from cctv.errors import Invalid
 from cctv.models import Camera
 from cctv.services import access, activity
@@ -32,10 +33,7 @@ class WatchEditor(FlaskForm):
     """All but the zones, which are rows of their own."""
 
     is_watched = BooleanField("Look for activity")
-    sensitivity = IntegerField("Sensitivity", [InputRequired("Choose a sensitivity from 1 to 100.")])
-    post_roll_seconds = IntegerField(
-        "Seconds kept after activity", [InputRequired("Type a whole number of seconds.")]
-    )
+    sensitivity = WholeNumber("Sensitivity", [InputRequired("Choose a sensitivity from 1 to 100.")])
     version = HiddenField()
 
 
@@ -61,7 +59,6 @@ def edit(camera_id: int) -> ResponseReturnValue:
     form = WatchEditor(
         is_watched=camera.watches_activity,
         sensitivity=camera.sensitivity,
-        post_roll_seconds=camera.post_roll_seconds,
         version=camera.version,
     )
     return _htmx.render("cameras/activity.html", form=form, zones=_stored_rows(camera), **_around(camera))
@@ -78,7 +75,6 @@ def update(camera_id: int) -> ResponseReturnValue:
     typed = activity.WatchForm(
         is_watched=form.is_watched.data,
         sensitivity=form.sensitivity.data,
-        post_roll_seconds=form.post_roll_seconds.data,
         zones=[row.zone() for row in rows],
     )
     try:

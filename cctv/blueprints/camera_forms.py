@@ -28,7 +28,7 @@ _MODES = {
 _NOT_A_NUMBER = "Type a whole number."
 
 
-class _WholeNumber(IntegerField):
+class WholeNumber(IntegerField):
     """A number whose refusal is a sentence, and whose typed text survives it."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -105,10 +105,10 @@ class CameraEditor(TechnicsEditor):
     """Everything about a camera that a person types."""
 
     name = StringField("Name", [Length(max=200)])
-    number = _WholeNumber("Number on the wall", [Optional()])
+    number = WholeNumber("Number on the wall", [Optional()])
     recording_mode = SelectField("Record", choices=lambda: _mode_choices(), validate_choice=False)
-    pre_roll_seconds = _WholeNumber("Seconds kept before", [Optional()])
-    post_roll_seconds = _WholeNumber("Seconds kept after activity", [Optional()])
+    pre_roll_seconds = WholeNumber("Seconds kept before", [Optional()])
+    post_roll_seconds = WholeNumber("Seconds kept after activity", [Optional()])
 
     @classmethod
     def blank(cls) -> CameraEditor:

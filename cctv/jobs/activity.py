@@ -5,6 +5,7 @@ Ids in, one service call, safe to run twice.
 
 from __future__ import annotations
 
+import gc
 import os
 
 from cctv.services import activity_watch
@@ -14,5 +15,6 @@ _NICENESS = 10  # captures and pages come first
 
 def watch(node_id: int) -> None:
     """Look at what the cameras of the node recorded since the last time."""
+    gc.freeze()  # what the worker holds is no rubbish: looking through it would cost as much as the pictures
     os.nice(_NICENESS)  # of this job's own process, which ends with it
     activity_watch.watch(node_id)

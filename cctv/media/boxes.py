@@ -138,6 +138,18 @@ def scan(fd: int, init: Init, offset: int, *, end: int | None = None) -> list[Fr
     return found
 
 
+def read_fragment(fd: int, init: Init, offset: int, *, end: int) -> Fragment | None:
+    """The one fragment that begins at `offset`, as `scan` would find it; None when it is not all there before
+    `end`, or none begins there."""
+    head = os.pread(fd, min(HEAD_BYTES, end - offset), offset)
+    try:
+        size, kind = _box(head, 0)
+        is_there = kind == b"moof" and size >= 8 and offset + size <= end
+        return _read_fragment(fd, init, head, offset, end) if is_there else None
+    except (struct.error, IndexError):
+        return None
+
+
 def _read_fragment(fd: int, init: Init, head: bytes, offset: int, end: int) -> Fragment | None:
     moof_size = _word(head, 0)[0]
     if moof_size + 16 > len(head):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cctv.media import argv, tools
-from cctv.media.boxes import read_init, scan
+from cctv.media.boxes import read_fragment, read_init
 from cctv.media.motion import HEIGHT, WIDTH
 
 MOST_BYTES = 48 << 20  # of one child's input: a minute of 4K; what is longer is cut into several
@@ -59,9 +59,9 @@ class Clip:
             if last is not None and not is_pair and ticks - last < least_apart_ticks:
                 continue
             last = ticks if not is_pair else last
-            found = scan(descriptor, init, offset, end=min(end, offset + _LARGEST_KEY))[:1]
-            content = os.pread(descriptor, found[0].size, offset) if found else b""
-            if not content or len(content) != found[0].size:
+            found = read_fragment(descriptor, init, offset, end=min(end, offset + _LARGEST_KEY))
+            content = os.pread(descriptor, found.size, offset) if found else b""
+            if found is None or len(content) != found.size:
                 unread += 1
                 continue
             self._keep(content)

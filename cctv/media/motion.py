@@ -23,12 +23,17 @@ WIDTH, HEIGHT = 320, 180  # pixels of a small picture; other shapes are squeezed
 _BLACK = 16.0  # luma of black (ITU-R BT.601 and BT.709): light multiplies what lies above it
 _DARK = 12.0  # added on both sides of a quotient of light, so that noise in the dark makes none
 _MOST_GAIN = 6.0
-_NEAR = 41  # pixels: light is even over so much of the picture; the smallest object is a hundredth of it
-_GRAIN = (5, 3)  # rows and columns over which noise is averaged: about the smallest object, 24 x 60 of 1080p
+_COARSE = 4  # pixels of one value of a map of light
+_NEAR = (11, 11)  # of these: light is even over so much; the smallest object is a fiftieth of it
+_GRAIN = (
+    5,
+    3,
+)  # rows and columns over which noise is averaged: half of the smallest object, 24 x 60 of 1080p
 _CLUSTER = (15, 9)  # rows and columns in which changed pixels count together
 _NOISES = 6.0  # times the noise of the picture, above which a pixel has changed
 _RESTLESS = 3.0  # times the usual unrest of a pixel (leaves, water, a screen)
 _UNREST_SHARE = 0.03  # of the newest difference in that memory: about a minute and a half at 2 s
+_SAME_LIGHT, _OTHER_LIGHT = 0.01, 0.1  # shares by which light differs: not worth a look, and a switch
 _EDGE_SHARE = 0.6  # of a local contrast that a change of light may leave behind (shadows, curves of cameras)
 _FORGOTTEN_MS = 45_000  # pictures further apart are not compared: the camera was away
 _MEMORY = 3  # differences looked at together: an object moves in two of them, a lamp in one
@@ -76,7 +81,7 @@ class Memory:
     """What a watcher remembers from one file to the next."""
 
     before: Floats | None = None  # the last picture, black at 0
-    light: Floats | None = None  # its local brightness
+    light: Floats | None = None  # its local brightness, coarse
     before_ms: int = 0
     unrest: Floats = field(default_factory=lambda: np.zeros((HEIGHT, WIDTH), np.float32))
     changes: deque[Change] = field(default_factory=lambda: deque(maxlen=_MEMORY))
@@ -87,7 +92,7 @@ def restored(
 ) -> Memory:
     """A memory from what was stored of it: its picture with black at 0."""
     before = picture.astype(np.float32)
-    memory = Memory(before, _mean(before, (_NEAR, _NEAR)) + _DARK, at_ms, unrest.astype(np.float32))
+    memory = Memory(before, _light(before), at_ms, unrest.astype(np.float32))
     memory.changes.extend(changes)
     return memory
 
@@ -112,7 +117,7 @@ class Watcher:
             memory.before = None
             memory.changes.clear()
         now = np.maximum(picture.astype(np.float32) - _BLACK, 0.0)
-        light = _mean(now, (_NEAR, _NEAR)) + _DARK
+        light = _light(now)
         change = None
         if memory.before is not None and memory.light is not None:
             changed = self._compare(memory.before, memory.light, now, light)
@@ -135,17 +140,23 @@ class Watcher:
         """The pixels that differ by more than light and noise explain."""
         # Lamps, clouds and exposure multiply what is there, evenly over a neighbourhood.
         gain = np.clip(light / light_before, 1 / _MOST_GAIN, _MOST_GAIN)
-        expected = (before + _DARK) * gain - _DARK
-        difference = np.abs(_mean(now - expected, _GRAIN))
-        memory, step = self.memory, self.tuning.step
-        noise = 1.4826 * float(np.median(difference[::2, ::2]))
-        threshold = np.maximum(max(step, _NOISES * noise), _RESTLESS * memory.unrest)
         uneven = np.abs(gain - 1.0)
-        if float(uneven.max()) > 0.1:
-            contrast = np.abs(expected - _mean(expected, _GRAIN)) + np.abs(now - _mean(now, _GRAIN))
-            threshold = threshold + _EDGE_SHARE * np.minimum(uneven, 1.0) * _mean(contrast, _CLUSTER)
-        memory.unrest += _UNREST_SHARE * (np.minimum(difference, 1.2 * step) - memory.unrest)
-        return difference > threshold
+        most_uneven = float(uneven.max())
+        expected = before
+        if most_uneven > _SAME_LIGHT:
+            expected = (before + _DARK) * _enlarged(gain) - _DARK
+        difference = np.abs(_grain_mean(now - expected))
+        memory, step = self.memory, self.tuning.step
+        sample = difference[::3, ::3].ravel()
+        noise = 1.4826 * float(np.partition(sample, sample.size // 2)[sample.size // 2])  # from the median
+        threshold = np.maximum(memory.unrest * _RESTLESS, max(step, _NOISES * noise))
+        if most_uneven > _OTHER_LIGHT:
+            contrast = np.abs(expected - _grain_mean(expected)) + np.abs(now - _grain_mean(now))
+            threshold += _EDGE_SHARE * np.minimum(_enlarged(uneven), 1.0) * _mean(contrast, _CLUSTER)
+        changed = difference > threshold
+        memory.unrest *= 1 - _UNREST_SHARE
+        memory.unrest += np.minimum(difference, 1.2 * step) * np.float32(_UNREST_SHARE)
+        return changed
 
     def _judge(self, changed: Mask, from_ms: int, to_ms: int) -> Change:
         if self.watched is not None:
@@ -166,30 +177,71 @@ class Watcher:
         return int(np.bincount(named).argmax()) if named.size else -1
 
 
-def _mean(values: Floats, size: tuple[int, int]) -> Floats:
-    """The mean over `size` rows and columns around each pixel; at the edges over what is there."""
+def _light(picture: Floats) -> Floats:
+    """How bright it is around, a value for each _COARSE x _COARSE pixels."""
+    rows = sum(picture[at::_COARSE] for at in range(1, _COARSE)) + picture[::_COARSE]
+    blocks = sum(rows[:, at::_COARSE] for at in range(1, _COARSE)) + rows[:, ::_COARSE]
+    return _mean((blocks / _COARSE**2).astype(np.float32), _NEAR) + _DARK
+
+
+def _enlarged(coarse: Floats) -> Floats:
+    """A coarse map in the size of the picture, linear between its values."""
     for axis in (0, 1):
-        low, high, count = _bounds(values.shape[axis], size[axis], axis)
-        sums = np.cumsum(values, axis=axis, dtype=np.float32)
-        sums = np.concatenate([np.zeros_like(sums.take([0], axis)), sums], axis)
-        values = (sums.take(high, axis) - sums.take(low, axis)) / count
-    return values
+        low, high, share = _places(coarse.shape[axis], axis)
+        first = coarse.take(low, axis)
+        coarse = first + (coarse.take(high, axis) - first) * share
+    return coarse
 
 
 @cache
-def _bounds(length: int, size: int, axis: int) -> tuple[Any, Any, Floats]:
-    places = np.arange(length)
-    low = np.maximum(0, places - size // 2)
-    high = np.minimum(length, places + size // 2 + 1)
-    count = (high - low).astype(np.float32)
-    return low, high, count[:, None] if axis == 0 else count[None, :]
+def _places(count: int, axis: int) -> tuple[Any, Any, Floats]:
+    places = (np.arange(count * _COARSE) + 0.5) / _COARSE - 0.5
+    low = np.clip(np.floor(places).astype(np.intp), 0, count - 1)
+    high = np.minimum(low + 1, count - 1)
+    share = np.clip(places - low, 0.0, 1.0).astype(np.float32)
+    return low, high, share[:, None] if axis == 0 else share[None, :]
+
+
+def _grain_mean(values: Floats) -> Floats:
+    """The mean over _GRAIN around each pixel; 0 at the edges, where it is not all there."""
+    result = np.zeros_like(values)
+    lines = values[:-4] + values[1:-3] + values[2:-2] + values[3:-1] + values[4:]
+    result[2:-2, 1:-1] = (lines[:, :-2] + lines[:, 1:-1] + lines[:, 2:]) / (_GRAIN[0] * _GRAIN[1])
+    return result
+
+
+def _mean(values: Floats, size: tuple[int, int]) -> Floats:
+    """The mean over `size` (odd) rows and columns around each pixel; at the edges over what is there."""
+    total = values
+    for axis in (0, 1):
+        total = _sums(total if axis == 0 else total.T, size[axis])
+        total = total if axis == 0 else total.T
+    return total / _counts(values.shape, size)
+
+
+def _sums(values: Floats, size: int) -> Floats:
+    """Along the first axis, over `size` places around each."""
+    count, half = values.shape[0], size // 2
+    sums = np.zeros((count + 1, values.shape[1]), np.float32)
+    np.cumsum(values, axis=0, out=sums[1:])
+    result = np.empty((count, values.shape[1]), np.float32)
+    np.subtract(sums[size:], sums[: count + 1 - size], out=result[half : count - half])
+    result[:half] = sums[half + 1 : size]
+    np.subtract(sums[count:], sums[count - 2 * half : count - half], out=result[count - half :])
+    return result
+
+
+@cache
+def _counts(shape: tuple[int, int], size: tuple[int, int]) -> Floats:
+    ones = np.ones(shape, np.float32)
+    return _sums(_sums(ones, size[0]).T, size[1]).T
 
 
 class Episodes:
-    """Joins what moved into episodes: a pause of up to `pause_ms` belongs to them."""
+    """Joins what moved into episodes of at most `longest_ms`; a pause of up to `pause_ms` belongs to them."""
 
-    def __init__(self, *, pause_ms: int, open_one: Episode | None = None) -> None:
-        self.pause_ms = pause_ms
+    def __init__(self, *, pause_ms: int, longest_ms: int, open_one: Episode | None = None) -> None:
+        self.pause_ms, self.longest_ms = pause_ms, longest_ms
         self.found: list[Episode] = []
         if open_one is not None:
             self.found.append(open_one)
@@ -201,6 +253,9 @@ class Episodes:
         newest = self.found[-1] if self.found else None
         if newest is None or change.from_ms - newest.ended_ms > self.pause_ms:
             newest = Episode(watcher.since_ms(), change.to_ms, 0.0, change.to_ms, change.zone)
+            self.found.append(newest)
+        elif change.to_ms - newest.started_ms > self.longest_ms:
+            newest = Episode(newest.ended_ms, change.to_ms, 0.0, change.to_ms, change.zone)
             self.found.append(newest)
         newest.ended_ms = max(newest.ended_ms, change.to_ms)
         if change.share > newest.peak:

@@ -19,7 +19,6 @@ from cctv.services import audit
 
 LATE_MS = 600_000  # nobody compared pictures for so long: told
 MOST_ZONES, MOST_POINTS = 8, 24
-LONGEST_POST_ROLL_SECONDS = 300
 _MERGE_SHARE = 0.5  # marks closer than half of what can be told apart are one
 _KIND = "activity"
 
@@ -41,7 +40,6 @@ class WatchForm:
 
     is_watched: bool
     sensitivity: int
-    post_roll_seconds: int
     zones: list[dict[str, Any]]
 
 
@@ -119,8 +117,6 @@ def set_watching(camera: Camera, form: WatchForm, user: User, *, version: int | 
     errors: dict[str, str] = {}
     if not 1 <= form.sensitivity <= 100:
         errors["sensitivity"] = "Choose a sensitivity from 1 to 100."
-    if not 0 <= form.post_roll_seconds <= LONGEST_POST_ROLL_SECONDS:
-        errors["post_roll_seconds"] = f"Choose 0 to {LONGEST_POST_ROLL_SECONDS} seconds."
     zones = _checked_zones(form.zones, errors)
     if errors:
         raise Invalid(errors)
@@ -133,7 +129,7 @@ def set_watching(camera: Camera, form: WatchForm, user: User, *, version: int | 
         )
     before = _told(camera)
     camera.watches_activity, camera.sensitivity = form.is_watched, form.sensitivity
-    camera.post_roll_seconds, camera.zones = form.post_roll_seconds, zones
+    camera.zones = zones
     camera.version += 1
     audit.add(
         "camera.edit",
@@ -150,7 +146,6 @@ def _told(camera: Camera) -> dict[str, Any]:
     return {
         "watches_activity": camera.watches_activity,
         "sensitivity": camera.sensitivity,
-        "post_roll_seconds": camera.post_roll_seconds,
         "zones": ", ".join(zone["name"] for zone in camera.zones) or "none",
     }
 

@@ -23,6 +23,7 @@ from cctv.media.boxes import NotMedia
 from cctv.media.glances import MOST_BYTES, Clip, Glance, GlanceFailed
 from cctv.media.motion import Episode, Episodes, Watcher
 from cctv.models import Activity, Camera, Event
+from cctv.models.activity import LONGEST_ACTIVITY_MS
 from cctv.services import segments
 from cctv.services.activity_files import FILES_A_TURN, LookedFile, batches, find
 from cctv.services.wanted import lock_cameras, wanted
@@ -153,7 +154,9 @@ def _begin(camera: Camera, stream_id: int, seen_ms: int) -> _Look:
         mark_ms=camera.activity_seen_ms,
         seen_ms=seen_ms,
         watcher=watcher,
-        episodes=Episodes(pause_ms=PAUSE_MS, open_one=newest and _episode(newest, camera)),
+        episodes=Episodes(
+            pause_ms=PAUSE_MS, longest_ms=LONGEST_ACTIVITY_MS, open_one=newest and _episode(newest, camera)
+        ),
         open_id=newest.id if newest else None,
         warm_from_ms=seen_ms if is_known else seen_ms - WARM_UP_MS,
     )

@@ -16,7 +16,7 @@ from cctv import config
 from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
 from cctv.intervals import overlaps
-from cctv.models import Camera, Run, Segment, SegmentState, Stream, StreamKind
+from cctv.models import Camera, RecordingMode, Run, Segment, SegmentState, Stream, StreamKind
 from cctv.services import chain, holds, transfer_rows
 from cctv.services.wanted import lock_cameras, wanted_by_camera
 from cctv.storage import disk, paths
@@ -26,7 +26,7 @@ RING_SECONDS = 60  # the least depth of the ring after a file's end; a longer pr
 # compared - but not for ever: a comparison that does not come must not fill the disk.
 LONGEST_WAIT_MS = 3_600_000
 _LATEST_START_MS = 60_000  # activity is said to begin so much before it was seen, at most
-_DECIDED_BY_ACTIVITY = ("activity", "schedule")  # recording modes
+_DECIDED_BY_ACTIVITY = (RecordingMode.ACTIVITY, RecordingMode.SCHEDULE)
 _BATCH = 200  # files a transaction: a writer must not hold SQLite for long
 
 _log = logging.getLogger(__name__)

@@ -25,6 +25,7 @@ PARTS = (
     "api",
     "verify",
     "transfer",
+    "activity",
 )
 LONG_SECONDS, QUICK_SECONDS = 300.0, 30.0
 

@@ -15,6 +15,7 @@ from cctv.demo.scenes import HEIGHT, WIDTH, Passage, Scene
 from cctv.media.boxes import read_init, scan
 from cctv.media.glances import Clip, Glance
 from cctv.media.motion import Episode, Episodes, Watcher
+from cctv.models.activity import LONGEST_ACTIVITY_MS
 from cctv.services.activity_watch import PAUSE_MS
 
 EVERY_S = 2.0  # between two key frames
@@ -76,7 +77,10 @@ def pictures(path: Path) -> list[Glance]:
 
 def find(glances: Iterable[Glance], *, sensitivity: int = 50) -> list[Episode]:
     """The episodes that the search tells."""
-    watcher, episodes = Watcher(sensitivity=sensitivity), Episodes(pause_ms=PAUSE_MS)
+    watcher, episodes = (
+        Watcher(sensitivity=sensitivity),
+        Episodes(pause_ms=PAUSE_MS, longest_ms=LONGEST_ACTIVITY_MS),
+    )
     for glance in glances:
         change = watcher.look(glance.picture, glance.ticks * 1000 // _TICKS)
         if change is not None:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from cctv import config
 from cctv.extensions import db
@@ -111,13 +112,27 @@ def put_real_run(
     picture: str = "testsrc2",
 ) -> Path:
     """The folder of a run of real 4 s files, a key frame a second; shown `shift_ms` later than EPOCH_S."""
+    sources = run_files(seconds=seconds, sound=sound, picture=picture)
+    return put_run(camera, sources, ordinal=ordinal, shift_ms=shift_ms, node=node)
+
+
+def put_run(
+    camera: Camera,
+    sources: Iterable[Path],
+    *,
+    node: Node,
+    ordinal: int = 1,
+    shift_ms: int = 0,
+    seconds: int = 4,
+) -> Path:
+    """The folder of a run with these files, of `seconds` each and with times from EPOCH_S."""
     run = run_of(camera, epoch_ms=EPOCH_S * 1000 + shift_ms, ordinal=ordinal, node=node)
     directory = paths.run_dir(config.current().media_dir, camera.id, run.run)
     directory.mkdir(parents=True)
-    for number, source in enumerate(run_files(seconds=seconds, sound=sound, picture=picture)):
+    for number, source in enumerate(sources):
         target = directory / paths.segment_name(number)
         shutil.copyfile(source, target)
-        end_s = EPOCH_S + shift_ms / 1000 + 4 * (number + 1)
+        end_s = EPOCH_S + shift_ms / 1000 + seconds * (number + 1)
         os.utime(target, (end_s, end_s))
     facts = _init_facts(directory / paths.segment_name(0))
     write_run(directory, RunFile(**{**_as_dict(run), **facts, "mapping": [(EPOCH_S * 1000, shift_ms)]}))
@@ -136,11 +151,11 @@ def closed_files(directory: Path) -> list[ClosedFile]:
     return found
 
 
-def _as_dict(run: RunFile) -> dict[str, object]:
+def _as_dict(run: RunFile) -> dict[str, Any]:
     return {name: getattr(run, name) for name in RunFile.__dataclass_fields__}
 
 
-def _init_facts(path: Path) -> dict[str, object]:
+def _init_facts(path: Path) -> dict[str, Any]:
     from cctv.media.boxes import read_init
 
     with path.open("rb") as file:

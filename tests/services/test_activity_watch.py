@@ -7,13 +7,13 @@ import signal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from cctv import config
 from cctv.extensions import db
 from cctv.media import tools
-from cctv.models import Activity, Camera, Event, Segment, SegmentState, Stream, StreamKind
-from cctv.services import activity_watch, segments
+from cctv.models import Activity, Camera, Event, ModeChange, RecordingMode, Segment, Stream, StreamKind
+from cctv.services import activity_watch, segments, timeline
 from cctv.storage import paths, watch_memory
 from tests.media.loops import EPOCH_S
 from tests.services.footage import closed_files, make_camera, make_node, put_real_run
@@ -223,15 +223,37 @@ def test_zones_and_sensitivity_decide_what_counts(camera: Camera) -> None:
     assert db.session.scalars(select(Activity.zone)).all() == ["Way"]
 
 
-def test_footage_that_activity_decides_about_waits_in_the_ring_until_it_was_looked_at(camera: Camera) -> None:
-    camera.recording_mode = "activity"
-    camera.activity_seen_ms = START
-    db.session.commit()
-    db.session.execute(Segment.__table__.delete())
-    put(camera)
-    db.session.execute(Segment.__table__.update().values(state=SegmentState.RING))
-    db.session.execute(db.text("DELETE FROM mode_change"))
+def test_only_what_activity_wants_is_kept_with_the_seconds_before_and_after() -> None:
+    camera = make_camera(RecordingMode.ACTIVITY, since_ms=START, pre_roll_seconds=2)
+    db.session.execute(update(ModeChange).values(pre_roll_seconds=2, post_roll_seconds=10))
     db.session.commit()
     node_id = make_node().id
+    put(camera)
+    assert states() == ["ring"] * 6
+    # Nobody looked yet: the ring is held, however late it is - but not for ever.
     assert segments.expire_ring(node_id, at_ms=START + 10 * 60_000) == 0
-    assert segments.expire_ring(node_id, at_ms=START + 2 * 3_600_000) > 0  # but not for ever
+    look()
+    # From about second 8 to 16, with 2 s before and 10 s after it, of files of 4 s.
+    assert states() == ["ring", "kept", "kept", "kept", "kept", "kept"]
+    camera.activity_seen_ms = START + 5 * 60_000
+    db.session.commit()
+    assert segments.expire_ring(node_id, at_ms=START + 10 * 60_000) == 1
+    (lane,) = timeline.lanes([camera.id], START, START + 24_000, at_ms=START + 24_000)
+    ((began, ended),) = lane.recorded
+    (mark,) = lane.activity
+    assert began == mark.started_ms - 2000
+    assert ended > mark.ended_ms + 5000
+    assert lane.gaps == []
+    assert timeline.find_activity(camera.id, START, is_forward=True) == mark.started_ms
+    assert timeline.find_activity(camera.id, START, is_forward=False) is None
+
+
+def test_the_ring_does_not_wait_for_ever() -> None:
+    camera = make_camera(RecordingMode.ACTIVITY, since_ms=START)
+    put(camera, STILL)
+    assert segments.expire_ring(make_node().id, at_ms=START + 3_500_000) == 0
+    assert segments.expire_ring(make_node().id, at_ms=START + 2 * 3_600_000) == 6
+
+
+def states() -> list[str]:
+    return list(db.session.scalars(select(Segment.state).order_by(Segment.started_ms)))
