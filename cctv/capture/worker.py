@@ -34,7 +34,7 @@ class CaptureProcess:
     def __init__(
         self, config: Config, *, patience: Patience | None = None, segment_seconds: int = 60
     ) -> None:
-        self.app = create_app(config)
+        self.app = create_app(config, has_pages=False)
         self.node = CaptureNode(self.app, config, patience=patience, segment_seconds=segment_seconds)
         self._lock = _lock_of(config)
         self.steward = Steward(self.node, is_alone=self._lock is not None)

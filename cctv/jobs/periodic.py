@@ -103,7 +103,7 @@ def schedule_all(scheduler: Scheduler) -> None:
 def run_scheduler() -> int:
     """Enqueue periodic jobs until TERM. Several may run: a lock in Redis lets one act."""
     logging.getLogger("rq_scheduler").setLevel(logging.WARNING)
-    app = create_app(Config.from_environment())
+    app = create_app(Config.from_environment(), has_pages=False)
     with app.app_context():
         # The process ends when Redis goes away; whoever watches it starts it again.
         connection = queue.connect(app.config["REDIS_URL"], timeout_seconds=5)

@@ -52,7 +52,7 @@ def work(name: str) -> int:
 
     The worker has no fixed name: one left by a crash would block the next for minutes.
     """
-    app = create_app(Config.from_environment(), has_pages=name != "media")
+    app = create_app(Config.from_environment(), has_pages=False)
     with app.app_context():
         queue_name = _queue_name(name)
         connection = queue.connect(app.config["REDIS_URL"], timeout_seconds=None)

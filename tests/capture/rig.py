@@ -66,7 +66,7 @@ class Rig:
     def __init__(self, config: Config, farm: CameraFarm, **patience: float) -> None:
         self.config = config
         self.farm = farm
-        self.app: Flask = create_app(config)
+        self.app: Flask = create_app(config, has_pages=False)
         self._patience = {**PATIENCE, **patience}
         self.worker: ProductProcess | None = None
         self.redis: RedisServer  # set when it is the rig's own

@@ -213,6 +213,7 @@ def test_the_head_is_kept_outside_and_stays_as_evidence(context: Flask) -> None:
     assert kept and kept.id == 4
 
 
+@pytest.mark.usefixtures("pages")
 def test_a_request_says_who_from_where_and_with_what(context: Flask, owner: User) -> None:
     client = context.test_client()
 
@@ -317,6 +318,7 @@ def test_an_empty_log_is_whole(context: Flask) -> None:
     assert audit_check.verify().sentence == "The log is empty."
 
 
+@pytest.mark.usefixtures("pages")
 def test_verify_on_the_command_line(context: Flask) -> None:
     for number in range(3):
         add(target=f"camera {number}")

@@ -335,6 +335,7 @@ def test_ring_files_have_no_link_and_leave_no_trace(node: Node) -> None:
     assert removals() == []
 
 
+@pytest.mark.usefixtures("pages")
 def test_the_command_line_names_the_first_bad_file(app: Flask, node: Node) -> None:
     camera, directory = filmed(node)
     runner = app.test_cli_runner()
@@ -350,6 +351,7 @@ def test_the_command_line_names_the_first_bad_file(app: Flask, node: Node) -> No
     assert key["key"] == evidence_key.key_id(key["public_key"])
 
 
+@pytest.mark.usefixtures("pages")
 def test_a_restored_backup_is_believed_when_somebody_says_so(app: Flask, node: Node) -> None:
     camera, _directory = filmed(node)
     last, newest = rows()[1:]

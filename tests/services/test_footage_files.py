@@ -144,6 +144,7 @@ class TestServices:
         assert front.emulator.objects() == {}
 
 
+@pytest.mark.usefixtures("pages")
 class TestBytes:
     def test_apps_get_an_address_of_five_minutes_after_the_check(
         self, app: Flask, owner: User, front: Front

@@ -66,6 +66,7 @@ def test_a_test_that_fails_says_why_and_exits_with_1(config: Config) -> None:
     assert refused.exit_code == 1 and "does not look like" in refused.output
 
 
+@pytest.mark.usefixtures("pages")
 def test_the_list_says_what_became_of_mails_and_not_what_they_say(context: Flask) -> None:
     begin_writing()
     mail.add("otp", "bob@example.org", {"code": "40917352", "purpose": "sign in"})

@@ -252,6 +252,7 @@ def test_somebody_signed_in_is_told_to_wait(person: User) -> None:
     recovery.request_verification(person)
 
 
+@pytest.mark.usefixtures("pages")
 def test_whoever_runs_the_machine_makes_a_link_without_mail(person: User, context: Flask) -> None:
     person.totp_secret_encrypted, person.totp_confirmed_at = keys.encrypt("A" * 32), utcnow()
     db.session.commit()
