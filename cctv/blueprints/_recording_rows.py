@@ -165,6 +165,7 @@ def page_context(
         "uploads": UPLOADS,
         "sorts": SORTS,
         "has_cloud": cloud.access() is not None or recording_bulk.has_copies(),
+        "may_export": rights().may(Action.EXPORT),
         "may_lock": rights().may(Action.LOCK),
         "may_transfer": rights().may(Action.TRANSFER),
         "may_delete": rights().may(Action.RECORDING_DELETE),

@@ -20,6 +20,7 @@ from cctv.errors import Conflict, Invalid
 from cctv.models import Recording
 from cctv.services import access, evidence, recording_bulk, recording_facts, recording_list
 from cctv.services.access import Action
+from cctv.services.exports import LONGEST_HOURS
 from cctv.services.recording_bulk import MOST, Outcome
 
 blueprint = Blueprint("recording_actions", __name__, url_prefix="/recordings")
@@ -50,15 +51,37 @@ class DeleteForm(FlaskForm):
 def ask() -> ResponseReturnValue:
     """The question before `do` is done to the ticked recordings, or to `all` that the filters show."""
     do = request.form.get("do", "")
+    if do == "export":
+        return _export()
     access.authorise(current_user, None, QUESTIONS.get(do, Action.LOCK))
     if do not in QUESTIONS:
         raise Invalid({"do": "Say what is to be done with the recordings."})
     ids = _ids()
     if not ids:
-        answer = _htmx.no_content() if _htmx.is_htmx() else _htmx.redirect(_back())
-        return _htmx.toast(answer, "info", "Tick the recordings first.")
+        return _refuse("info", "Tick the recordings first.")
     form = DeleteForm(formdata=None) if do == "delete" else LockForm(formdata=None)
     return _htmx.render(_TEMPLATE, "dialog", form=form, **_question(do, ids))
+
+
+def _export() -> Response:
+    """To the form of a new export, filled with the cameras and the time from the first to the last."""
+    access.authorise(current_user, None, Action.EXPORT)
+    found = recording_list.list_some(current_user, _ids())
+    if not found:
+        return _refuse("info", "Tick the recordings first.")
+    start_ms = min(one.started_ms for one in found)
+    end_ms = max(recording_facts.end_of(one) for one in found)
+    if end_ms - start_ms > LONGEST_HOURS * 3_600_000 + 3_600_000:  # a day may have 25 hours
+        said = f"They lie more than {LONGEST_HOURS} hours apart: export them one by one."
+        return _refuse("warn", said)
+    cams = ",".join(str(one) for one in sorted({one.camera_id for one in found}))
+    span: dict[str, Any] = {"from": start_ms, "to": end_ms}
+    return _htmx.redirect(url_for("exports.new", cams=cams, **span))
+
+
+def _refuse(level: str, sentence: str) -> Response:
+    """Nothing is done; the page stays as it is."""
+    return _htmx.toast(_htmx.no_content() if _htmx.is_htmx() else _htmx.redirect(_back()), level, sentence)
 
 
 @blueprint.post("/lock")
@@ -110,8 +133,7 @@ def upload() -> ResponseReturnValue:
     try:
         outcome = recording_bulk.transfer(current_user, _ids())
     except Conflict as error:
-        answer = _htmx.no_content() if _htmx.is_htmx() else _htmx.redirect(_back())
-        return _htmx.toast(answer, "bad", error.message)
+        return _refuse("bad", error.message)
     return _done(outcome, "queued for the cloud")
 
 

@@ -126,6 +126,8 @@ def _detail(recording: Recording) -> dict[str, Any]:
         "is_cut": line.ended_ms - line.started_ms > _PLAYS_MS,
         "may_note": may_note(recording),
         "gaps": _gaps(line),
+        "is_part": _htmx.is_htmx(),  # below a row of the list
+        "may_export": line.is_there and rights().of(recording.camera).export,
         **_tools(),
     }
 

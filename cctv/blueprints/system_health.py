@@ -17,7 +17,17 @@ from cctv.blueprints._rights import rights
 from cctv.blueprints.cameras import Span
 from cctv.clock import now_ms, site_day
 from cctv.intervals import union
-from cctv.services import access, daily_report, health, health_figures, nodes, overview, status
+from cctv.services import (
+    access,
+    cloud,
+    daily_report,
+    health,
+    health_figures,
+    nodes,
+    overview,
+    status,
+    transfer_figures,
+)
 from cctv.services.access import Action
 from cctv.services.daily_report import CameraDay, Report
 from cctv.services.timeline import sentence_of
@@ -49,17 +59,18 @@ def _parts() -> dict[str, Any]:
     statuses = status.of_cameras(cameras)
     watched = overview.watch(cameras, statuses)
     figures = health_figures.collect()
-    # Last: it gives the database back, and rows that were read before would be asked for again.
     disks, machines = overview.storage(watched), nodes.list_nodes()
-    components = health.components()
+    # This page itself shows that the first two answer.
+    components = {"redis": health.is_redis_up(), "capture": nodes.is_capturing()}
     return {
-        "components": [(label, components[name]) for name, label in COMPONENTS.items()],
+        "components": [(label, components.get(name, True)) for name, label in COMPONENTS.items()],
         "is_sound": all(components.values()) and not (disks and disks.troubles),
         "summary": _live.summary(statuses.values()),
         "recording": sum(one.is_recording for one in statuses.values()),
         "disks": disks,
         "machines": machines,
         "queues": figures["queues"],
+        "uploads": transfer_figures.collect() if cloud.access() is not None else None,
         "rights": rights(),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from flask import Flask
@@ -335,6 +336,26 @@ class TestMany:
             rows[3],
             rows[1],
         ]
+
+    def test_exporting_leads_to_a_form_with_cameras_and_times(
+        self, app: Flask, signed_in: FlaskClient, camera_id: int
+    ) -> None:
+        other = film(app, number=2)
+        rows = [record(app, camera_id, 0, 2), record(app, other, 1, 5)]
+        answer = signed_in.post("/recordings/ask", data={"do": "export", "id": rows}, headers=HTML)
+        expected = f"cams={camera_id},{other}&from={NOON}&to={NOON + 5 * MINUTE}"
+        assert unquote(answer.location) == f"/exports/new?{expected}"
+        rows.append(record(app, other, 26 * 60, 26 * 60 + 1))
+        refused = signed_in.post("/recordings/ask", data={"do": "export", "id": rows}, headers=HTMX)
+        assert refused.status_code == 204 and "export them one by one" in refused.headers["HX-Trigger"]
+
+    def test_uploading_without_a_bucket_says_so(
+        self, app: Flask, signed_in: FlaskClient, camera_id: int
+    ) -> None:
+        rows = {"id": record(app, camera_id, 0, 2), "back": ""}
+        refused = signed_in.post("/recordings/upload", data=rows, headers=HTMX)
+        assert "No bucket is set up" in refused.headers["HX-Trigger"]
+        assert "cloud-upload" not in signed_in.get("/recordings", headers=HTML).text
 
     def test_copies_go_along_when_asked_and_stay_when_not(
         self, app: Flask, signed_in: FlaskClient, camera_id: int

@@ -121,8 +121,9 @@ function beforeRequest(event) {
 
 function afterSwap(event) {
   showCount();
-  const detail = event.detail.target.closest?.(".rec-detail");
-  const video = event.detail.target.querySelector?.("video[data-playlist]");
+  const { target } = event.detail;
+  const detail = target?.closest?.(".rec-detail");
+  const video = target?.querySelector?.("video[data-playlist]");
   if (detail && event.detail.elt !== detail) {
     detail.hidden = false;
     detail.previousElementSibling.querySelector("[data-expand]")?.setAttribute("aria-expanded", "true");
