@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cctv.media import argv, tools
-from cctv.media.boxes import read_fragment, read_init
+from cctv.media.boxes import TICKS_PER_SECOND, read_fragment, read_init
 from cctv.media.motion import HEIGHT, WIDTH
 
 MOST_BYTES = 48 << 20  # of one child's input: a minute of 4K; what is longer is cut into several
@@ -43,11 +43,23 @@ class Clip:
     def __init__(self) -> None:
         self.parts: list[bytes] = []
         self.size_bytes = 0
-        self.keys = 0
+        self.ticks: list[int] = []  # content time of each key fragment taken in
 
-    def add(self, descriptor: int, offsets: Iterable[tuple[int, int]], *, least_apart_ticks: int) -> int:
-        """Take in the key fragments at these (offset, ticks) of a file, leaving out what follows too closely;
-        how many of those wanted could not be read. NotMedia when the file has no init."""
+    @property
+    def keys(self) -> int:
+        """How many key fragments were taken in."""
+        return len(self.ticks)
+
+    def add(
+        self,
+        descriptor: int,
+        offsets: Iterable[tuple[int, int]],
+        *,
+        least_apart_ticks: int,
+        start_ticks: int = 0,
+    ) -> int:
+        """Take in the key fragments at these (offset, ticks since `start_ticks`) of a file, leaving out what
+        follows too closely; how many of those wanted could not be read. NotMedia when it has no init."""
         init = read_init(descriptor)
         if not self.parts:
             self._keep(os.pread(descriptor, init.size, 0))
@@ -65,8 +77,21 @@ class Clip:
                 unread += 1
                 continue
             self._keep(content)
-            self.keys += 1
+            self.ticks.append(start_ticks + ticks)
         return unread
+
+    def unseen(self, glances: Iterable[Glance]) -> list[int]:
+        """Content times of the key fragments of which `decode` gave no picture: they are damaged.
+
+        Two closer than 50 ms are parameter sets and their picture: one picture is enough for both.
+        """
+        seen = sorted(glance.ticks for glance in glances)
+        found = []
+        for at, ticks in enumerate(self.ticks):
+            following = self.ticks[at + 1] if at + 1 < len(self.ticks) else ticks + TICKS_PER_SECOND
+            if not any(ticks - _PAIR_TICKS <= one < max(following, ticks + _PAIR_TICKS) for one in seen):
+                found.append(ticks)
+        return found
 
     def _keep(self, content: bytes) -> None:
         self.parts.append(content)

@@ -24,7 +24,7 @@ from cctv.media.glances import MOST_BYTES, Clip, Glance, GlanceFailed
 from cctv.media.motion import Episode, Episodes, Watcher
 from cctv.models import Activity, Camera, Event
 from cctv.models.activity import LONGEST_ACTIVITY_MS
-from cctv.services import segments
+from cctv.services import damaged, segments
 from cctv.services.activity_files import FILES_A_TURN, LookedFile, batches, find
 from cctv.services.wanted import lock_cameras, wanted
 from cctv.storage import paths, watch_memory
@@ -197,7 +197,10 @@ def _compare(look: _Look, files: list[LookedFile]) -> str:
         with open(descriptor, "rb", buffering=0) as opened:
             try:
                 unread += clip.add(
-                    opened.fileno(), wanted_keys, least_apart_ticks=LEAST_APART_MS * _TICKS_PER_MS
+                    opened.fileno(),
+                    wanted_keys,
+                    least_apart_ticks=LEAST_APART_MS * _TICKS_PER_MS,
+                    start_ticks=file.start_ticks,
                 )
             except (NotMedia, OSError):
                 trouble = f"the file of {_clock(file.started_ms)} is damaged"
@@ -216,12 +219,18 @@ def _see(look: _Look, files: list[LookedFile], clip: Clip) -> str:
         change = look.watcher.look(glance.picture, at_ms)
         if change is not None and at_ms >= look.seen_ms:
             look.episodes.add(look.watcher, change)
+    if unseen := clip.unseen(glances):
+        damaged.mark({_file_at(files, ticks).id for ticks in unseen}, "transit")
     return "" if len(glances) == clip.keys else f"{clip.keys - len(glances)} pictures could not be decoded"
 
 
 def _wall_ms(files: list[LookedFile], glance: Glance) -> int:
-    of_it = [file for file in files if file.start_ticks <= glance.ticks]
-    return (of_it[-1] if of_it else files[0]).ms_at(glance.ticks)
+    return _file_at(files, glance.ticks).ms_at(glance.ticks)
+
+
+def _file_at(files: list[LookedFile], ticks: int) -> LookedFile:
+    of_it = [file for file in files if file.start_ticks <= ticks]
+    return of_it[-1] if of_it else files[0]
 
 
 def _clock(ms: int) -> str:

@@ -1,19 +1,19 @@
-"""Finds the stored files that are marked as damaged, for timelines, lists of recordings and the settings.
+"""Stored files that are marked as damaged: found for timelines, recordings and settings, and marked.
 
-Reads rows only; marking is done where damage is found: capture, reconcile and the scrub.
+Knows rows only; finding damage out belongs to capture, reconcile, the scrub and the look for activity.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, literal_column, select
+from sqlalchemy import ColumnElement, literal_column, select, update
 
-from cctv.extensions import db
-from cctv.models import Camera, Segment, Stream
+from cctv.extensions import begin_writing, db
+from cctv.models import Camera, Segment, Stream, StreamKind
 from cctv.services import damage
-from cctv.services.finding import LONGEST_FILE_MS, NOT_KEPT, main_streams
+from cctv.services.finding import LONGEST_FILE_MS, NOT_KEPT
 
 # Spelt as in the index of the few that are damaged: else SQLite does not see that it fits.
 _IS_DAMAGED: ColumnElement[bool] = literal_column("segment.is_damaged")
@@ -32,14 +32,19 @@ class DamagedFile(NamedTuple):
         """For a person."""
         return f"this file {damage.words(self.code)}"
 
+    def clipped(self, start_ms: int, end_ms: int) -> DamagedFile:
+        """The part of it in [start_ms, end_ms)."""
+        return self._replace(started_ms=max(self.started_ms, start_ms), ended_ms=min(self.ended_ms, end_ms))
+
 
 def of_cameras(camera_ids: Iterable[int], start_ms: int, end_ms: int) -> dict[int, list[DamagedFile]]:
-    """The damaged files of main streams that overlap [start_ms, end_ms), in order; two queries."""
+    """The damaged files of main streams that overlap [start_ms, end_ms), in order; one query."""
     ids = list(camera_ids)
-    streams = main_streams(ids)
     found: dict[int, list[DamagedFile]] = {camera_id: [] for camera_id in ids}
+    streams = select(Stream.id).where(Stream.camera_id.in_(ids), Stream.kind == StreamKind.MAIN)
     query = (
-        select(Segment.stream_id, Segment.started_ms, Segment.ended_ms, Segment.damage)
+        select(Stream.camera_id, Segment.started_ms, Segment.ended_ms, Segment.damage)
+        .join(Stream, Stream.id == Segment.stream_id)
         .where(
             _IS_DAMAGED,
             Segment.stream_id.in_(streams),
@@ -48,12 +53,24 @@ def of_cameras(camera_ids: Iterable[int], start_ms: int, end_ms: int) -> dict[in
             Segment.ended_ms > start_ms,
             Segment.state.not_in(NOT_KEPT),
         )
-        .order_by(Segment.started_ms)
     )
-    for stream_id, started, ended, code in db.session.execute(query):
-        camera_id = streams[stream_id]
-        found[camera_id].append(DamagedFile(camera_id, started, ended, code))
+    # Asked for an order, SQLite goes through all files of the time instead of the few.
+    for row in sorted(db.session.execute(query), key=lambda one: one.started_ms):
+        found[row.camera_id].append(DamagedFile(*row))
     return found
+
+
+def mark(segment_ids: Iterable[int], code: str) -> int:
+    """Mark files that are damaged, those excepted that are marked already; how many."""
+    begin_writing()
+    result: Any = db.session.execute(
+        update(Segment)
+        .where(Segment.id.in_(list(segment_ids)), Segment.is_damaged.is_(False))
+        .values(is_damaged=True, damage=code)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+    return int(result.rowcount)
 
 
 def newest(limit: int = 10) -> list[tuple[str, DamagedFile]]:

@@ -180,6 +180,7 @@ def _insert(file: MeasuredSegment, stream_id: int, run_id: int, state: SegmentSt
         "size_bytes": file.size_bytes,
         "gops": pack_gops(list(file.gops)),
         "is_damaged": file.is_damaged,
+        "damage": "torn" if file.is_damaged else "",
     }
     facts |= {
         "stream_id": stream_id,
@@ -207,6 +208,7 @@ def _segment_insert(dialect_name: str) -> Any:
         "size_bytes",
         "gops",
         "is_damaged",
+        "damage",
         "sha256",
     )
     return statement.on_conflict_do_update(

@@ -16,8 +16,9 @@ from cctv.clock import day_bounds_ms, now_ms
 from cctv.extensions import db
 from cctv.intervals import Interval, clip, intersect, union
 from cctv.models import Recording, RecordingKind, Segment
-from cctv.services import activity, elsewhere, gaps, settings
+from cctv.services import activity, damaged, elsewhere, gaps, settings
 from cctv.services.activity import Mark
+from cctv.services.damaged import DamagedFile
 from cctv.services.finding import (
     LONGEST_FILE_MS,
     NOT_KEPT,
@@ -55,6 +56,7 @@ class Lane:
     manual: list[Interval]
     locked: list[Interval]
     activity: list[Mark] = field(default_factory=list)
+    damaged: list[DamagedFile] = field(default_factory=list)  # files whose pictures may not all be seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def lanes(
     missing = {camera_id: found.missing for camera_id, found in holes.items()}
     explained = gaps.explain(missing, start_ms, until_ms, at_ms=at_ms)
     manual, locked = _recordings(ids, start_ms, until_ms)
+    harmed = damaged.of_cameras(ids, start_ms, until_ms)
     moved = activity.marks(ids, start_ms, until_ms, resolution_ms=resolution_ms)
     answer = []
     for camera_id in ids:
@@ -107,6 +110,7 @@ def lanes(
                 manual=union(manual[camera_id], join_ms=resolution_ms),
                 locked=intersect(locked[camera_id], recorded),
                 activity=moved[camera_id],
+                damaged=[one.clipped(start_ms, until_ms) for one in harmed[camera_id]],
             )
         )
     return answer

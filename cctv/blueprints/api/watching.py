@@ -125,6 +125,12 @@ class ActivityAnswer(Span):
     zone = said("The name of the zone with most of it; empty without one.")
 
 
+class DamageAnswer(Span):
+    """A stored file whose pictures may not all be seen."""
+
+    sentence = said("What is wrong with it.")
+
+
 class TimelineAnswer(Answer):
     """What was recorded and what is missing."""
 
@@ -136,6 +142,7 @@ class TimelineAnswer(Answer):
     manual = some(Span, "What people started.")
     locked = some(Span, "What nobody may delete.")
     activity = some(ActivityAnswer, "Where something moved; seen about a minute later.")
+    damaged = some(DamageAnswer, "Stored files of which something is damaged; they are played all the same.")
     playback = some(_addresses.Piece, "Where to play it, in pieces of at most six hours.")
     expires_at = moment("From then on the addresses are dead; ask again before.")
 
@@ -251,6 +258,9 @@ def show_timeline(query: dict[str, Any], camera_id: int) -> ResponseReturnValue:
         "activity": [
             {"started_ms": m.started_ms, "ended_ms": m.ended_ms, "peak": m.peak, "zone": m.zone}
             for m in lane.activity
+        ],
+        "damaged": [
+            {"started_ms": d.started_ms, "ended_ms": d.ended_ms, "sentence": d.sentence} for d in lane.damaged
         ],
         "playback": _addresses.pieces(current_user, camera_id, start_ms, end_ms),
         "expires_at": _addresses.expires_at(current_user),

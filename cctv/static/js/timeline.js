@@ -45,9 +45,10 @@ export class Timeline {
     this.facts = new Map();
     for (const lane of this.lanes.querySelectorAll(".lane")) {
       const recorded = [...lane.querySelectorAll(".recorded")].map((node) => [share(node, "x"), share(node, "x") + share(node, "width")]);
+      const damaged = [...lane.querySelectorAll(".damaged")].map(({ dataset }) => ({ from: Number(dataset.start), to: Number(dataset.end), why: dataset.why }));
       const gaps = [...lane.querySelectorAll(".gap")].map(({ dataset }) => ({ from: Number(dataset.start), to: Number(dataset.end), why: dataset.why }));
       const moved = [...lane.querySelectorAll(".activity")].map(({ dataset }) => ({ from: Number(dataset.start), to: Number(dataset.end), zone: dataset.zone }));
-      this.facts.set(lane.dataset.camera, { recorded, gaps, moved });
+      this.facts.set(lane.dataset.camera, { recorded, gaps, moved, damaged });
     }
     this.markMain();
   }
@@ -56,6 +57,10 @@ export class Timeline {
   markMain(camera = this.mainCamera ?? this.cameras[0]) {
     this.mainCamera = camera;
     for (const row of this.lanes.querySelectorAll(".lane-row")) row.classList.toggle("is-main", row.querySelector(".lane").dataset.camera === camera);
+  }
+
+  damageAt(camera, ms) {
+    return this.facts.get(camera)?.damaged.find((file) => ms >= file.from && ms < file.to)?.why ?? "";
   }
 
   whyAt(camera, ms) {
@@ -243,7 +248,7 @@ export class Timeline {
     const why = this.whyAt(camera, ms);
     const width = this.element.clientWidth;
     const still = this.stillAt(camera, ms);
-    const more = [this.activityAt(camera, ms), why || (still === null ? "no recording" : "")].filter(Boolean).join(" · ");
+    const more = [this.activityAt(camera, ms), this.damageAt(camera, ms), why || (still === null ? "no recording" : "")].filter(Boolean).join(" · ");
     this.preview.show({ x: share * width, width, words: this.page.words(ms) + (more && ` · ${more}`), camera, ms: still });
   }
 
