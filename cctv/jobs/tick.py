@@ -6,6 +6,7 @@ What touches bytes is enqueued for the node that holds them.
 from __future__ import annotations
 
 from cctv import queue
+from cctv.clock import utcnow
 from cctv.services import activity as watched
 from cctv.services import (
     audit_check,
@@ -60,7 +61,6 @@ def daily() -> None:
     recording_rules.forget_gone()
     mail.forget_old()
     notices.forget_old()
-    scrub.check_chains()
 
 
 def rules() -> None:
@@ -69,9 +69,10 @@ def rules() -> None:
 
 
 def heads() -> None:
-    """Every hour: sign the heads of the chains of days that are over, and copy them into the bucket."""
+    """Every hour: sign the heads of days that are over, copy them into the bucket, follow some chains."""
     chain_heads.sign_due()
     head_copies.send()
+    scrub.check_chains(hour=utcnow().hour)
 
 
 def activity() -> None:

@@ -98,7 +98,7 @@ def _ffmpeg() -> Iterator[Finding]:
 
 
 def _secrets() -> Iterator[Finding]:
-    for name in ("secret_key", "jwt_secret_key"):
+    for name in ("secret_key", "jwt_secret_key", "evidence_key.pem"):
         path = config.current().data_dir / name
         if path.exists() and path.stat().st_mode & 0o077:
             yield Finding("secrets", "bad", f"{path} is readable by others.", f"chmod 600 {path}")

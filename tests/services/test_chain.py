@@ -362,3 +362,14 @@ def test_a_restored_backup_is_believed_when_somebody_says_so(app: Flask, node: N
     assert chain_check.check(camera.id)[1]
     assert app.test_cli_runner().invoke(args=["recording", "accept-chains", "--yes"]).exit_code == 0
     assert chain_check.check(camera.id) == (2, [])
+
+
+def test_a_broken_chain_is_told_once_by_itself(node: Node) -> None:
+    camera, _directory = filmed(node)
+    db.session.execute(delete(Segment).where(Segment.chain_number == 2))
+    db.session.commit()
+    assert scrub.check_chains(hour=(camera.id + 1) % 24) == 0
+    assert scrub.check_chains(hour=camera.id % 24) == 1
+    assert scrub.check_chains() == 1
+    (event,) = db.session.scalars(select(Event))
+    assert "link 2 is missing" in event.text
