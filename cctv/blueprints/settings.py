@@ -31,6 +31,8 @@ class Section:
 
 
 SECTIONS = (
+    Section("Storage", "/settings/storage", "database", Action.SETTINGS_TEST),
+    Section("Retention", "/settings/retention", "clock", Action.SETTINGS),
     Section("Cloud", "/settings/cloud", "cloud-upload", Action.SETTINGS_TEST),
     Section("Evidence", "/settings/evidence", "shield-check", Action.SETTINGS),
     Section("Mail", "/settings/mail", "mail", Action.SETTINGS_TEST),

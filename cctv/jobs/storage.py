@@ -6,7 +6,7 @@ Ids in, one service call, safe to run twice.
 from __future__ import annotations
 
 from cctv import queue
-from cctv.services import hashing, nodes, scrub
+from cctv.services import hashing, nodes, scrub, storage_trials
 from cctv.services import reconcile as reconciling
 
 
@@ -24,3 +24,8 @@ def scrub_segments(node_id: int) -> None:
     """Read some of the stored files again, behind everything else that the disk has to do."""
     scrub.give_way()
     scrub.scrub_some(node_id, may_go_on=lambda: not queue.has_waiting(queue.media(nodes.key())))
+
+
+def test_disk(node_id: int) -> None:
+    """Try the disk of this machine; its steps are told as they happen."""
+    storage_trials.run(node_id)

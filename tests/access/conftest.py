@@ -23,7 +23,7 @@ from cctv.models import (
     StreamState,
     TrappedAddress,
 )
-from cctv.services import groups, honeypot, mail, mail_trials, mailings, probes, settings, users
+from cctv.services import groups, honeypot, mail, mail_trials, mailings, nodes, probes, settings, users
 from cctv.services.people import COMMAND_LINE
 from tests.access.asking import Asker
 from tests.access.people import add_everybody
@@ -77,6 +77,7 @@ def asker(app: Flask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
         row_id = db.session.scalars(db.select(TrappedAddress.id)).one()
         mail_ids = {"batch_id": batch.id, "message_id": batch.messages[0].id, "trial_id": trial.id}
         group_id = groups.create_group(COMMAND_LINE, "Floor", [cameras[0]]).id
+        mail_ids["node_id"] = nodes.this_node().id
         mail_ids["mailing_id"] = batch.id
     asker = Asker(app, people, cameras, redis_server)
     asker.parts |= {"probe_id": probe_id, **mail_ids}
