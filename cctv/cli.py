@@ -100,6 +100,7 @@ def recover_user(name: str, second_factor_off: bool, as_json: bool) -> None:
 @click.option("--password", default="", help="Password at the camera; '-' asks for it.")
 @click.option("--sub", "sub_address", default="", help="Address of the small stream.")
 @click.option("--mode", type=click.Choice([mode.value for mode in RecordingMode]), default="continuous")
+@click.option("--schedule", type=int, help="Id of the schedule that it follows, with --mode schedule.")
 @as_json
 def add_camera(**typed: Any) -> None:
     """Add a camera; its capture starts at once."""
@@ -114,6 +115,7 @@ def add_camera(**typed: Any) -> None:
         password=typed["password"],
         sub_url=typed["sub_address"],
         recording_mode=typed["mode"],
+        schedule_id=typed["schedule"],
     )
     try:
         camera = cameras.create_camera(form, None)

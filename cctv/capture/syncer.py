@@ -1,6 +1,7 @@
 """Brings growing files to the disk every few seconds: the setting is the footage that a power cut can cost.
 
-Only files of cameras whose footage somebody wants now; a hung disk hangs this thread and nothing else.
+Only files of cameras whose footage somebody wants now, or may want once it is looked at; a hung disk hangs
+this thread and nothing else.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Syncer(threading.Thread):
         """None: the database is away, so everything may be wanted."""
         with self._app.app_context():
             try:
-                return wanted.cameras_wanted_now()
+                return wanted.cameras_to_sync()
             except (SQLAlchemyError, OSError):
                 return None
             finally:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from cctv.clock import now_ms, to_ms, utcnow
 from cctv.extensions import db
-from cctv.models import Camera, Event, Node, Recording, RecordingKind, Stream, StreamKind
+from cctv.models import Camera, Event, Node, Recording, RecordingKind, ScheduleCamera, Stream, StreamKind
 from cctv.services import history, kept, settings
 from cctv.services.kept import Kept
 from cctv.services.status import CameraStatus
@@ -122,6 +122,7 @@ def first_steps(cameras: list[Camera], disks: Storage | None) -> list[Step]:
         Step("See a picture", "/wall", has_picture),
         Step("Press Record and replay it", f"/cameras/{first}" if first else "/cameras/add", has_pressed),
         Step("Add a camera of your own", "/cameras/add", any(not camera.is_demo for camera in cameras)),
+        Step("Set a schedule", "/schedules", _has_schedule()),
         Step("Have a day of footage", "/playback", _has_day()),
         Step("Storage is healthy", "/", disks is not None and not disks.troubles),
     ]
@@ -135,6 +136,11 @@ def close_first_steps() -> None:
 
 def _has_recording(kind: RecordingKind) -> bool:
     return db.session.scalar(select(Recording.id).where(Recording.kind == kind).limit(1)) is not None
+
+
+def _has_schedule() -> bool:
+    """Whether any camera ever followed one."""
+    return db.session.scalar(select(ScheduleCamera.id).limit(1)) is not None
 
 
 def _has_day() -> bool:

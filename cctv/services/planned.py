@@ -106,6 +106,17 @@ def now_of(camera_ids: Iterable[int], *, at_ms: int | None = None) -> dict[int, 
     return answer
 
 
+def follows_schedule(camera_id: int, ms: int) -> bool:
+    """Whether the camera recorded by schedule at that moment."""
+    query = select(ModeChange.id).where(
+        ModeChange.camera_id == camera_id,
+        ModeChange.mode == RecordingMode.SCHEDULE,
+        ModeChange.started_ms <= ms,
+        or_(ModeChange.ended_ms.is_(None), ModeChange.ended_ms > ms),
+    )
+    return db.session.scalar(query) is not None
+
+
 def continuous_shares(camera_ids: Iterable[int], *, at_ms: int | None = None) -> dict[int, float]:
     """The share of the coming week, 0 to 1, that is recorded whatever happens, by camera id."""
     at_ms = now_ms() if at_ms is None else at_ms

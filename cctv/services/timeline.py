@@ -16,7 +16,7 @@ from cctv.clock import day_bounds_ms, now_ms
 from cctv.extensions import db
 from cctv.intervals import Interval, clip, intersect, union
 from cctv.models import Recording, RecordingKind, Segment
-from cctv.services import activity, damaged, elsewhere, gaps, settings
+from cctv.services import activity, damaged, elsewhere, gaps, planned, settings
 from cctv.services.activity import Mark
 from cctv.services.damaged import DamagedFile
 from cctv.services.finding import (
@@ -244,7 +244,13 @@ def _why(camera_id: int, ms: int, at_ms: int) -> str:
     there = elsewhere.growing([camera_id], at_ms=at_ms).get(camera_id)
     if there is not None and there.span[0] <= ms and not found:
         return f"recorded on {there.node_name} - to be seen here within two minutes"
-    return sentence_of(found[0].cause, found[0].detail) if found else "recording was off"
+    return sentence_of(found[0].cause, found[0].detail) if found else _why_unwanted(camera_id, ms)
+
+
+def _why_unwanted(camera_id: int, ms: int) -> str:
+    if planned.by_camera([camera_id], ms, ms + 1)[camera_id]:
+        return "nothing moved"
+    return "not scheduled" if planned.follows_schedule(camera_id, ms) else "recording was off"
 
 
 def _coarse(found: list[ExplainedGap], resolution_ms: int) -> list[LaneGap]:
@@ -282,8 +288,8 @@ def _recordings(
         or_(Recording.ended_ms.is_(None), Recording.ended_ms > start_ms),
         or_(Recording.kind == RecordingKind.MANUAL, Recording.locked_by.is_not(None)),
     )
-    for camera_id, kind, started, ended, planned, locked_by in db.session.execute(query):
-        end = min([end for end in (ended, planned) if end is not None], default=end_ms)
+    for camera_id, kind, started, ended, planned_end, locked_by in db.session.execute(query):
+        end = min([end for end in (ended, planned_end) if end is not None], default=end_ms)
         shown = clip([(started, end)], start_ms, end_ms)
         if kind == RecordingKind.MANUAL:
             manual[camera_id] += shown

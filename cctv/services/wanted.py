@@ -6,7 +6,9 @@ exists is never asked here.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import islice
 
 from sqlalchemy import bindparam, or_, select
 
@@ -21,6 +23,7 @@ from cctv.services.planned import FOREVER_MS, Planned
 __all__ = [
     "FOREVER_MS",
     "around_activity",
+    "cameras_to_sync",
     "cameras_wanted_now",
     "is_wanted_now",
     "lock_cameras",
@@ -86,11 +89,17 @@ def around_activity(on_activity: dict[int, list[Planned]]) -> dict[int, list[Int
         "start_ms": min(rule.start_ms - rule.after_ms for rule in rules),
         "end_ms": max(rule.end_ms + rule.before_ms for rule in rules),
     }
+    widest = max(max(rule.before_ms, rule.after_ms) for rule in rules)
+    ends = {camera_id: [rule.end_ms for rule in group] for camera_id, group in on_activity.items()}
     found: dict[int, list[Interval]] = {camera_id: [] for camera_id in on_activity}
     for camera_id, started, ended in db.session.execute(_ACTIVITY, asked):
-        for rule in on_activity[camera_id]:
-            end = FOREVER_MS if ended is None else ended + rule.after_ms
-            found[camera_id].append((max(started - rule.before_ms, rule.start_ms), min(end, rule.end_ms)))
+        until = FOREVER_MS if ended is None else ended
+        first = bisect_right(ends[camera_id], started - widest)  # a month has many of both
+        for rule in islice(on_activity[camera_id], first, None):
+            if rule.start_ms >= until + widest:
+                break
+            begin, end = started - rule.before_ms, until + rule.after_ms
+            found[camera_id].append((max(begin, rule.start_ms), min(end, rule.end_ms)))
     return found
 
 
@@ -105,6 +114,13 @@ def cameras_wanted_now(*, at_ms: int | None = None) -> set[int]:
     at_ms = now_ms() if at_ms is None else at_ms
     ids = list(db.session.scalars(_CAMERAS))
     return {camera_id for camera_id, group in wanted_by_camera(ids, at_ms, at_ms + 1).items() if group}
+
+
+def cameras_to_sync(*, at_ms: int | None = None) -> set[int]:
+    """Ids of all cameras whose footage of this moment will be kept, or may be once it has been looked at."""
+    at_ms = now_ms() if at_ms is None else at_ms
+    ruled = planned.by_camera(db.session.scalars(_CAMERAS), at_ms, at_ms + 1)
+    return cameras_wanted_now(at_ms=at_ms) | {camera_id for camera_id, rules in ruled.items() if rules}
 
 
 def lock_cameras(camera_ids: Iterable[int]) -> None:

@@ -88,9 +88,9 @@ class TestThePage:
 class TestFirstSteps:
     def test_they_tick_themselves_from_facts(self, app: Flask, signed_in: FlaskClient) -> None:
         camera_id = add_camera(app)
-        assert "2 of 5 done" in signed_in.get("/", headers=HTML).text
+        assert "2 of 6 done" in signed_in.get("/", headers=HTML).text
         signed_in.post(f"/cameras/{camera_id}/record/start", headers=HTMX)
-        assert "3 of 5 done" in signed_in.get("/", headers=HTML).text
+        assert "3 of 6 done" in signed_in.get("/", headers=HTML).text
 
     def test_they_can_be_closed(self, app: Flask, signed_in: FlaskClient) -> None:
         add_camera(app)

@@ -24,7 +24,7 @@ from cctv.models import (
 )
 from cctv.services import gaps, planned, recordings, segments, status, timeline
 from cctv.services.planned import Now
-from cctv.services.wanted import cameras_wanted_now, wanted
+from cctv.services.wanted import cameras_to_sync, cameras_wanted_now, wanted
 from tests.services.footage import MINUTE, T0, closed, make_camera, run_of
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -67,6 +67,8 @@ def test_a_schedule_wants_its_hours_and_no_others() -> None:
     assert wanted(camera.id, MONDAY + 9 * HOUR, MONDAY + 9 * HOUR + 1) != []
     assert cameras_wanted_now(at_ms=MONDAY + 9 * HOUR) == {camera.id}
     assert cameras_wanted_now(at_ms=MONDAY + 7 * HOUR) == set()
+    evening = MONDAY + 19 * HOUR  # what moves is seen a minute later: a power cut must not take it
+    assert (cameras_wanted_now(at_ms=evening), cameras_to_sync(at_ms=evening)) == (set(), {camera.id})
 
 
 def test_a_changed_schedule_leaves_the_past_as_it_was() -> None:
@@ -133,7 +135,7 @@ def test_scheduled_time_without_footage_is_a_gap_and_other_time_is_not() -> None
     (lane,) = timeline.lanes([camera.id], start, end, at_ms=end)
     assert [(gap.started_ms, gap.ended_ms) for gap in lane.gaps] == [(start + HOUR, end)]
     assert lane.recorded == []
-    assert timeline.locate(camera.id, start + MINUTE, at_ms=end).sentence == "recording was off"
+    assert timeline.locate(camera.id, start + MINUTE, at_ms=end).sentence == "not scheduled"
     assert [gap[:2] for gap in gaps.list_gaps(camera.id, start, end, at_ms=end)] == [(start + HOUR, end)]
 
 
