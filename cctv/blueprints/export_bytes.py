@@ -10,6 +10,7 @@ from pathlib import Path
 from flask import Blueprint, Response, request, send_file
 from flask_login import current_user, login_required
 
+from cctv.blueprints._seats import seated
 from cctv.blueprints.media import bound_sending
 from cctv.errors import NotFound
 from cctv.extensions import db
@@ -25,7 +26,7 @@ _TYPES = {".mp4": "video/mp4", ".zip": "application/zip"}
 @login_required
 def download(export_id: int) -> Response:
     """The file, to be saved under its own name."""
-    return _send(*export_list.open_file(current_user, export_id), as_attachment=True)
+    return _send(current_user.id, *export_list.open_file(current_user, export_id), as_attachment=True)
 
 
 @blueprint.get("/exports/<int:export_id>/video.mp4")
@@ -35,17 +36,17 @@ def video(export_id: int) -> Response:
     export, path = export_list.open_file(current_user, export_id)
     if path.suffix != ".mp4":
         raise NotFound("This export is a zip of several files.")
-    return _send(export, path, as_attachment=False)
+    return _send(current_user.id, export, path, as_attachment=False)
 
 
 @blueprint.get("/stream/<token>/exports/<int:export_id>/<name>")
 def linked(token: str, export_id: int, name: str) -> Response:
     """The file for apps and players: `name` is only for them to see; `download=1` has it saved."""
-    export, path = export_links.open_link(token, export_id)
-    return _send(export, path, as_attachment=request.args.get("download") == "1")
+    person_id, export, path = export_links.open_link(token, export_id)
+    return _send(person_id, export, path, as_attachment=request.args.get("download") == "1")
 
 
-def _send(export: Export, path: Path, *, as_attachment: bool) -> Response:
+def _send(person_id: int, export: Export, path: Path, *, as_attachment: bool) -> Response:
     """By ranges: players seek, and a broken download goes on where it was."""
     name, etag = export.file_name or path.name, export.sha256 or ""
     db.session.remove()  # a long answer holds no connection
@@ -58,5 +59,4 @@ def _send(export: Export, path: Path, *, as_attachment: bool) -> Response:
         conditional=True,
         etag=etag,
     )
-    response.headers["Cache-Control"] = "private, no-cache"  # the right is asked for each time
-    return response
+    return seated(response, person_id)

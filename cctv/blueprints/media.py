@@ -23,6 +23,7 @@ from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import FileWrapper
 
 from cctv import config
+from cctv.blueprints._seats import seated
 from cctv.errors import Invalid, NotFound, Unavailable
 from cctv.extensions import db
 from cctv.live import direct, low_latency, window
@@ -47,11 +48,9 @@ _CHUNK_BYTES = 256 * 1024
 _DIRECT_SEATS = 200  # gunicorn.conf.py has threads for these and for the pages
 _WAITING_SEATS = 40  # requests that are held back until there is something to say
 _USUAL_KBPS = 4000
-_FILE_SEATS = 100  # files on their way to players that read slowly
 # Of one person: three walls of sixteen and more, or a thief with one account.
 _direct_seats = Seats(_DIRECT_SEATS, of_person=64)
 _waiting_seats = Seats(_WAITING_SEATS, of_person=20)
-_file_seats = Seats(_FILE_SEATS, of_person=40)
 
 
 class QualityConverter(BaseConverter):
@@ -182,28 +181,13 @@ def stored(token: str, camera_id: int, run_key: str, number: int) -> Response:
     What is only in the cloud is read there: by a signed address of five minutes, or through us.
     """
     viewer = access.open_media_token(token, camera_id, Action.PLAYBACK)
-    with ExitStack() as seat:
-        seat.enter_context(_file_seats.one(viewer))
-        source = footage_files.open_source(camera_id, run_key, number)
-        if isinstance(source, CloudCopy):
-            return _from_cloud(source, seat)
-        return _stored(camera_id, run_key, number, seat)
+    source = footage_files.open_source(camera_id, run_key, number)
+    if isinstance(source, CloudCopy):
+        return seated(_from_cloud(source), viewer)
+    return seated(_stored(camera_id, run_key, number), viewer)
 
 
-class _SeatedFile(FileWrapper):
-    """A file on its way to a player, whose seat is free once it is closed."""
-
-    def __init__(self, file: io.FileIO, seat: ExitStack) -> None:
-        super().__init__(file, _CHUNK_BYTES)
-        self._seat = seat
-
-    def close(self) -> None:
-        """Called by the server, whether all of it was sent or not."""
-        super().close()
-        self._seat.close()
-
-
-def _stored(camera_id: int, run_key: str, number: int, seat: ExitStack) -> Response:
+def _stored(camera_id: int, run_key: str, number: int) -> Response:
     try:
         descriptor = paths.open_segment(config.current().media_dir, camera_id, run_key, number)
     except (OSError, ValueError):
@@ -211,7 +195,7 @@ def _stored(camera_id: int, run_key: str, number: int, seat: ExitStack) -> Respo
     file = io.FileIO(descriptor)
     status = os.fstat(descriptor)
     size = status.st_size
-    body: Any = _SeatedFile(file, seat.pop_all())
+    body: Any = FileWrapper(file, _CHUNK_BYTES)
     response = Response(body, mimetype="video/mp4", direct_passthrough=True)
     response.content_length = size
     if time.time() - status.st_mtime > _SETTLED_AFTER_S:
@@ -222,12 +206,12 @@ def _stored(camera_id: int, run_key: str, number: int, seat: ExitStack) -> Respo
     try:
         response.make_conditional(request, accept_ranges=True, complete_length=size)
     except Exception:
-        body.close()
+        file.close()
         raise
     return response
 
 
-def _from_cloud(copy: CloudCopy, seat: ExitStack) -> Response:
+def _from_cloud(copy: CloudCopy) -> Response:
     # Pages may load nothing from another host (headers.py), and buckets answer scripts of other sites only
     # where somebody has said so there; apps and players have no such rules.
     is_browser = "Sec-Fetch-Mode" in request.headers
@@ -242,7 +226,6 @@ def _from_cloud(copy: CloudCopy, seat: ExitStack) -> Response:
     body: Iterator[bytes] = iter(()) if request.method == "HEAD" else copy.blocks(start, end - start)
     first = next(body, b"")  # what the bucket refuses is still a whole answer
     response = Response(stream_with_context(chain([first], body)), mimetype="video/mp4")
-    response.call_on_close(seat.pop_all().close)
     response.content_length = end - start
     response.headers["Accept-Ranges"] = "bytes"
     if wanted:

@@ -43,6 +43,8 @@ async function entriesOf(zip) {
   const found = new Map();
   for (let offset = 0; count-- > 0;) {
     const entry = entryAt(directory, offset);
+    // Two of one name: which one another program unpacks is not for us to guess.
+    if (found.has(entry.name)) throw new NotAZip(`The zip file holds two files of the name ${entry.name}.`);
     if (!entry.name.endsWith("/")) found.set(entry.name, () => contentOf(zip, entry));
     offset = entry.next;
   }

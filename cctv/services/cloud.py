@@ -29,6 +29,13 @@ _TRIES_BEFORE_PAUSE = 2  # one file may have bad luck; then it is the line
 # cloud.google.com/storage/docs/buckets#naming
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+# developers.google.com/identity/protocols/oauth2/service-account; the others stand in older keys.
+_SIGN_IN = {
+    "https://oauth2.googleapis.com/token",
+    "https://www.googleapis.com/oauth2/v4/token",
+    "https://accounts.google.com/o/oauth2/token",
+}
+_UNIVERSE = "googleapis.com"
 _NO_BUCKET = "No bucket is set up. Ask the owner to open Settings, Cloud."
 
 
@@ -253,10 +260,20 @@ def _wrong_key(key: str) -> dict[str, str]:
     try:
         found = json.loads(key)
         load_pem_private_key(found["private_key"].encode(), None)
-        is_right = found["type"] == "service_account" and "@" in found["client_email"] and found["token_uri"]
+        is_right = found["type"] == "service_account" and "@" in found["client_email"]
+        is_googles = _asks_google(found)
     except (ValueError, KeyError, TypeError, AttributeError):
         return {"key": sentence}
-    return {} if is_right else {"key": sentence}
+    if not is_right:
+        return {"key": sentence}
+    return {} if is_googles else {"key": "This key asks another place than Google to sign in."}
+
+
+def _asks_google(key: dict[str, Any]) -> bool:
+    """Whether the key leads nowhere else: the file itself says where its signature is sent (THREATS 9)."""
+    place, emulator = str(key["token_uri"]), config.current().gcs_endpoint
+    is_known = place in _SIGN_IN or (bool(emulator) and place.startswith(f"{emulator}/"))
+    return is_known and key.get("universe_domain", _UNIVERSE) == _UNIVERSE
 
 
 def _wrong_times(hours: tuple[str, str] | None, limit_mbit: int) -> dict[str, str]:

@@ -22,8 +22,8 @@ def make(user: User, export: Export) -> str:
     return keys.sign(_PURPOSE, [user.get_id(), export.id])
 
 
-def open_link(token: str, export_id: int) -> tuple[Export, Path]:
-    """The export with its file, as `export_list.open_file`.
+def open_link(token: str, export_id: int) -> tuple[int, Export, Path]:
+    """Whose link it is, and the export with its file, as `export_list.open_file`.
 
     Raises:
         NotFound: forged, expired, for another export, or the person may not (any more).
@@ -36,7 +36,8 @@ def open_link(token: str, export_id: int) -> tuple[Export, Path]:
     user = token_holders.find_by_principal(principal) if is_token else sessions.find_user(principal)
     if user is None:
         raise NotFound(_DEAD)
+    user_id = user.id
     try:
-        return export_list.open_file(user, export_id)
+        return user_id, *export_list.open_file(user, export_id)
     except NotAllowed:
         raise NotFound(_DEAD) from None

@@ -146,7 +146,7 @@ class Bucket:
     def fetch_address(self, address: str) -> bytes:
         """What is read at a signed address, without our key."""
         with self._told("read from"):
-            response = self._plain.get(address, timeout=_TIMEOUT_S)
+            response = self._plain.get(address, timeout=_TIMEOUT_S, allow_redirects=False)
         if response.status_code != 200:
             raise bucket_faults.of_response(response, bucket=self.name, doing="sign addresses for")
         content: bytes = response.content

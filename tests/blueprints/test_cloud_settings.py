@@ -49,6 +49,28 @@ def run_test(app: Flask, client: FlaskClient) -> str:
     return client.get(f"/settings/cloud/test/{trial_id}", headers=HTMX).text
 
 
+@pytest.mark.parametrize(
+    "leads",
+    [
+        {"token_uri": "http://169.254.169.254/computeMetadata/v1/"},
+        {"token_uri": "https://oauth2.googleapis.com.evil.example/token"},
+        {"token_uri": "https://oauth2.googleapis.com/token/../../x"},
+        {"token_uri": "file:///etc/passwd"},
+        {"universe_domain": "evil.example"},
+    ],
+)
+def test_a_key_that_leads_elsewhere_is_refused(
+    app: Flask, boss: FlaskClient, front: Front, leads: dict[str, str]
+) -> None:
+    key = json.dumps(json.loads(front.key()) | leads)
+    refused = boss.post("/settings/cloud", data=form(key=key))
+    assert refused.status_code == 422
+    assert "another place than Google" in refused.text
+    with app.app_context():
+        assert settings.get("cloud_credential_sealed") == ""
+    assert front.asked == []
+
+
 def test_a_key_goes_in_sealed_and_never_comes_out(app: Flask, boss: FlaskClient, front: Front) -> None:
     key = front.key()
     response = boss.post("/settings/cloud", data=form(key=key, prefix="site-1/", project="tests"))

@@ -239,10 +239,10 @@ def test_seats_are_limited_and_given_back(
 def test_one_person_does_not_take_all_seats(
     app: Flask, client: FlaskClient, live: str, stored: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cctv.blueprints import media
+    from cctv.blueprints import _seats, media
 
     monkeypatch.setattr(media._direct_seats, "of_person", 1)
-    monkeypatch.setattr(media._file_seats, "of_person", 1)
+    monkeypatch.setattr(_seats.file_seats, "of_person", 1)
     first, file = client.get(f"{live}direct.mp4", buffered=False), client.get(stored, buffered=False)
     chunks = first.iter_encoded()
     next(chunks)

@@ -66,6 +66,12 @@ def test_it_says_that_nothing_was_changed_and_finds_what_was(
     moment = r"Camera 1 \(camera \d+\), stored file of 22 Nov 2026, 13:30:22 \(UTC\),"
     assert re.search(f"{moment} was changed", check(page, folder))
 
+    twice = tmp_path / "twice.zip"
+    shutil.copy(package, twice)
+    with zipfile.ZipFile(twice, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr(str(originals[0].relative_to(whole)), b"what another program unpacks")
+    assert "holds two files of the name originals/" in check(page, twice, how="zip")
+
     folder, victim = harmed("cut")
     victim.write_bytes(victim.read_bytes()[:-1])
     assert re.search(rf"{moment} is too short: \d+ of \d+ bytes", check(page, folder))
