@@ -20,6 +20,7 @@ from flask.testing import FlaskClient
 
 import cctv
 from cctv.media import argv
+from scripts.prepare.bill import bill
 from scripts.stack import parts, private_redis
 from scripts.stack.options import parse_options
 from tests.fixtures.processes import ROOT
@@ -173,12 +174,35 @@ def test_what_asks_for_no_password_listens_on_this_machine_alone() -> None:
             assert "0.0.0.0" not in ast.unparse(call) and "'::'" not in ast.unparse(call), name
 
 
+def _plain(package: str) -> str:
+    """As PEP 503 compares names."""
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
 class TestWhatOthersMade:
     def test_every_package_is_pinned_exactly(self) -> None:
         for file in ("requirements.txt", "requirements-dev.txt", "constraints.txt"):
             lines = [line.partition("#")[0].strip() for line in (ROOT / file).read_text().splitlines()]
             for line in lines:
                 assert not line or line.startswith(("-c ", "-r ")) or "==" in line, (file, line)
+
+    def test_every_pin_stands_in_the_lock_with_its_hashes(self) -> None:
+        """After changing a pin: scripts/lock."""
+        for name in ("requirements", "requirements-dev"):
+            found = (ROOT / f"{name}.lock").read_text()
+            locked = dict(
+                re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)[^\n]*\\\n    --hash=sha256:", found, re.M)
+            )
+            assert len(locked) == len(re.findall("^[A-Za-z]", found, re.M)), "one without a hash"
+            named = {_plain(package): version for package, version in locked.items()}
+            for line in (ROOT / f"{name}.txt").read_text().splitlines():
+                if pin := re.match(r"([A-Za-z0-9._-]+)==(\S+)", line):
+                    assert named.get(_plain(pin[1])) == pin[2], f"{pin[0]}: run scripts/lock"
+
+    def test_the_bill_names_every_package_with_its_hashes(self) -> None:
+        parts = json.loads(bill())["components"]
+        assert all(part["hashes"] and part["version"] for part in parts)
+        assert {"flask", "htmx.org", "@tabler/core"} <= {part["name"] for part in parts}
 
     def test_every_file_for_the_browser_is_pinned_by_its_hash(self) -> None:
         packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]

@@ -1,4 +1,4 @@
-"""`scripts/run`, `scripts/test` and `scripts/assets` once Python is found: prepare, then become the command.
+"""`scripts/run`, `test`, `assets` and `bill` once Python is found: prepare, then become the command.
 
 Decides the order of the steps; what a step does is in its own module.
 """
@@ -11,6 +11,7 @@ import sys
 import time
 
 from scripts.prepare import assets, packages, system
+from scripts.prepare.bill import bill
 from scripts.prepare.progress import ROOT, VENV, SetUpError, Steps, fail, run
 from scripts.stack.options import parse_options
 
@@ -23,6 +24,9 @@ def main(argv: list[str]) -> int:
     try:
         if command == "assets":
             print("Assets built." if assets.build() else "Assets were up to date.")
+            return 0
+        if command == "bill":
+            print(bill())
             return 0
         if command == "test":
             return _test(arguments)

@@ -55,14 +55,17 @@ def make_environment() -> None:
 
 
 def install(*names: str) -> bool:
-    """Install these requirements files when they have changed; True when something was installed."""
-    files = [ROOT / name for name in names]
-    stamp = stamp_of([*files, ROOT / "constraints.txt"], sys.version)
+    """Install what these requirements files bring when they have changed; True when that was done.
+
+    The lock of the last one holds all of it with the hashes of the files (scripts/lock): no other is taken.
+    """
+    lock = ROOT / names[-1].replace(".txt", ".lock")
+    stamp = stamp_of([*(ROOT / name for name in names), ROOT / "constraints.txt", lock], sys.version)
     stamp_file = VENV / f".stamp-{names[-1]}"
     if is_stamped(stamp_file, stamp) and PYTHON.exists():
         return False
     make_environment()
-    asked = [part for name in names for part in ("-r", name)]
+    asked = ["--require-hashes", "--no-deps", "-r", str(lock)]
     run([str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *asked])
     stamp_file.write_text(stamp)
     return True
