@@ -65,12 +65,13 @@ ROWS = {
     "/v0/api/system/health/": {"get"},
 }
 # No worker checks cameras here: 503, as documented. What no schema can say (a password that is too simple,
-# a version that is old) is refused.
+# a version that is old) is refused; a list that is too long may be too large as well (413).
 _CONFIG = """
 [checks]
 not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 503]
 missing_required_header.expected-statuses = [401, 403, 404, 428]
 positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 404, 409, 412, 422, 429]
+negative_data_rejection.expected-statuses = ["4xx", 503]
 """
 
 
