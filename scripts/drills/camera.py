@@ -11,6 +11,7 @@ import time
 import psutil
 
 from cctv.clock import now_ms
+from cctv.services import activity_watch, nodes
 from scripts.drills import invariants
 from scripts.drills.catalogue import drill
 from scripts.drills.stage import Stage
@@ -178,7 +179,7 @@ def size(stage: Stage, trial: Trial) -> None:
     "camera-garbage",
     "7",
     "a camera sends damaged packets",
-    "the bytes are kept, the run goes on, no storm of restarts",
+    "the bytes are kept and their file is marked, the run goes on, no storm of restarts",
 )
 def garbage(stage: Stage, trial: Trial) -> None:
     cam, count = stage.camera(), int(trial.pick(20, 100))
@@ -189,6 +190,11 @@ def garbage(stage: Stage, trial: Trial) -> None:
     trial.damaged_until_ms = now_ms()
     stage.wait_row_after(cam, trial.damaged_until_ms)
     trial.require(len(stage.rig.runs(cam)) == 1, f"{len(stage.rig.runs(cam))} runs")
+    with stage.rig.rows():
+        activity_watch.watch(nodes.this_node().id)
+    marked = [row for row in stage.rig.segments(cam) if row.damage == "transit"]
+    trial.require(bool(marked), "no file is marked")
+    trial.require(all(row.ended_ms > at_ms for row in marked), "a file from before the fault is marked")
     _lost(stage, trial, cam, at_ms, at_most_s=0.2)
 
 
