@@ -154,7 +154,9 @@ class CameraEditor(TechnicsEditor):
 
 def _mode_choices() -> list[SelectChoice]:
     """The modes, and each schedule by its name."""
-    found = [(f"{RecordingMode.SCHEDULE}:{one.id}", one.name) for one in schedules.list_schedules()]
+    found = [
+        (f"{RecordingMode.SCHEDULE}:{one.id}", f"Schedule: {one.name}") for one in schedules.list_schedules()
+    ]
     modes = [SelectChoice(mode.value, words) for mode, words in _MODES.items()]
     by_name = [SelectChoice(value, name, optgroup="By schedule") for value, name in found]
     return modes + by_name

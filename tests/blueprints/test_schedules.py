@@ -170,7 +170,7 @@ def test_the_form_of_a_camera_offers_schedules_and_activity(
     app: Flask, signed_in: FlaskClient, office: int
 ) -> None:
     page = signed_in.get("/cameras/1/edit", headers=HTML).text
-    assert f'<option selected value="schedule:{office}">Office</option>' in page
+    assert f'<option selected value="schedule:{office}">Schedule: Office</option>' in page
     camera = {
         "name": "Front gate",
         "url": "rtsp://127.0.0.10/stream1",

@@ -1,7 +1,7 @@
 // The page of a schedule: the painter and the rows of times say the same; the rows are what is sent.
 
 import { Grid } from "./schedule_grid.js";
-import { clock, copyDay, DAYS, emptyWeek, FILLS, fromBlocks, fromRows, isSame, paint, QUARTERS, toRows } from "./schedule_week.js";
+import { clock, copyDay, DAYS, emptyWeek, FILLS, fromBlocks, fromRows, isSame, paint, quarterOf, QUARTERS, toRows } from "./schedule_week.js";
 
 const form = document.querySelector("[data-schedule]");
 const part = (name) => form.querySelector(`[data-${name}]`);
@@ -171,7 +171,16 @@ function buildDays(today) {
 
 // --- The rest of the form
 
+// A time that cannot be read is marked at once; the server's sentence says why.
+function markTimes() {
+  for (const field of rows.querySelectorAll(".time-field input")) {
+    if (field.value.trim() && quarterOf(field.value) === null) field.setAttribute("aria-invalid", "true");
+    else field.removeAttribute("aria-invalid");
+  }
+}
+
 function readTimes() {
+  markTimes();
   const typed = fromRows(readRows());
   if (!typed || isSame(typed, week)) return;
   done = [...done, week];
@@ -195,14 +204,19 @@ function serialised() {
 }
 
 function showUnsaved() {
-  part("unsaved").hidden = serialised() === stored;
+  const isSaved = serialised() === stored;
+  part("unsaved").hidden = isSaved;
+  // They would take what was painted away.
+  for (const button of form.querySelectorAll("[data-leaves]")) {
+    button.disabled = !isSaved;
+    button.title = isSaved ? "" : "Save first";
+  }
 }
 
 function watchUnsaved() {
   stored = serialised();
   form.addEventListener("change", showUnsaved);
   form.addEventListener("input", showUnsaved);
-  form.addEventListener("click", (event) => (isLeaving = isLeaving || Boolean(event.target.closest("[data-leaves]"))));
   // Only an answer that leads elsewhere has saved it.
   document.body.addEventListener("htmx:beforeOnLoad", (event) => {
     if (event.detail.xhr.getResponseHeader("HX-Redirect")) isLeaving = true;

@@ -31,6 +31,7 @@ export class Grid {
 
   build() {
     this.root.setAttribute("role", "grid");
+    this.root.classList.add("is-coarse");
     this.root.setAttribute("aria-label", "The week. Arrows move, Space paints, Shift with arrows extends, 1 2 3 choose what to paint.");
     const head = make("div", "grid-head", { role: "row" });
     head.append(make("span", "grid-corner", { role: "columnheader" }, ""));
@@ -99,6 +100,7 @@ export class Grid {
 
   setStep(step) {
     this.step = step;
+    this.root.classList.toggle("is-coarse", step > 1);
     this.cursor.at -= this.cursor.at % step;
     this.rove();
   }
