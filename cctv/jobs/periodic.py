@@ -38,7 +38,6 @@ PERIODIC = (
     Periodic("periodic_transfers", "cctv.jobs.transfers.tick", 10),
     Periodic("periodic_transfer_rules", "cctv.jobs.transfers.plan", 60),
     Periodic("periodic_transfer_rules_all", "cctv.jobs.transfers.plan_all", 3600),
-    Periodic("periodic_activity", "cctv.jobs.tick.activity", 20),
     Periodic("periodic_hashes", "cctv.jobs.tick.hashes", 300),
     Periodic("periodic_rules", "cctv.jobs.tick.rules", 60),
     Periodic("periodic_hourly", "cctv.jobs.tick.hourly", 3600),

@@ -38,6 +38,7 @@ def tick() -> None:
     recordings.tick()
     probes.forget_passwords()
     gaps.settle_all()
+    _look_for_activity()
     exports.enqueue_waiting()
 
 
@@ -75,16 +76,16 @@ def heads() -> None:
     scrub.check_chains(hour=utcnow().hour)
 
 
-def activity() -> None:
-    """Every 20 s: each node looks for activity in what was stored since; who does not is told of."""
-    for node in nodes.list_nodes():
-        if queue.is_idle(queue.activity(node.key)):
-            queue.enqueue(queue.activity(node.key), "cctv.jobs.activity.watch", node.id)
-    watched.tell_of_silence()
-
-
 def hashes() -> None:
     """Every few minutes: each node hashes what it stored lately and reads some of the old again."""
     for node in nodes.list_nodes():
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.hash_segments", node.id)
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.scrub_segments", node.id)
+
+
+def _look_for_activity() -> None:
+    """Each node looks at what it stored since; where nobody does, it is told."""
+    for node in watched.nodes_with_news():
+        if queue.is_idle(queue.activity(node.key)):
+            queue.enqueue(queue.activity(node.key), "cctv.jobs.activity.watch", node.id)
+    watched.tell_of_silence()

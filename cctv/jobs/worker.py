@@ -6,6 +6,7 @@ Knows no job; DEPENDENCIES' facts about RQ that concern a stock worker are kept 
 from __future__ import annotations
 
 import ctypes
+import importlib
 import logging
 import os
 import signal
@@ -71,8 +72,10 @@ def work(name: str) -> int:
 
 def _queue_name(name: str) -> str:
     if name == "activity":
-        # Before the fork of each job: importing numpy takes longer than a look at a camera.
-        from cctv.services import activity_watch  # noqa: F401
+        # Before the fork of each job: importing numpy takes longer than a look at a camera. Its threads for
+        # large matrices would only be in the way of the fork.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        importlib.import_module("cctv.jobs.activity")
 
         return queue.activity(nodes.key())
     return queue.media(nodes.key()) if name == "media" else name

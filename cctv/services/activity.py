@@ -9,15 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from cctv.clock import now_ms
 from cctv.errors import Conflict, Invalid
 from cctv.extensions import begin_writing, db
-from cctv.models import Activity, Camera, Event, Stream, StreamKind, StreamState, User
+from cctv.models import Activity, Camera, Event, Node, Run, Segment, Stream, StreamKind, StreamState, User
 from cctv.services import audit
 
 LATE_MS = 600_000  # nobody compared pictures for so long: told
+FIRST_MS = 600_000  # a new camera, or one that is watched from now on, is looked at from so long ago
+OLDEST_MS = 6 * 3_600_000  # of what was not looked at while nobody was there to look
 MOST_ZONES, MOST_POINTS = 8, 24
 _MERGE_SHARE = 0.5  # marks closer than half of what can be told apart are one
 _KIND = "activity"
@@ -191,6 +193,34 @@ def _area(points: list[list[float]]) -> float:
     """Share of the picture (shoelace formula)."""
     pairs = zip(points, [*points[1:], points[0]], strict=True)
     return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs)) / 2
+
+
+def nodes_with_news(*, at_ms: int | None = None) -> list[Node]:
+    """The machines that stored files of watched cameras which nobody looked at.
+
+    A query on the index: a pass for nothing would cost as much as a look at a file.
+    """
+    at_ms = now_ms() if at_ms is None else at_ms
+    seen_ms = func.coalesce(Camera.activity_seen_ms, at_ms - FIRST_MS)
+    news = (
+        select(Run.node_id)
+        .select_from(Camera)
+        .join(Stream, Stream.camera_id == Camera.id)
+        .join(Segment, Segment.stream_id == Stream.id)
+        .join(Run, Run.id == Segment.run_id)
+        .where(
+            Camera.deleted_at.is_(None),
+            Camera.is_enabled,
+            Camera.watches_activity,
+            Stream.kind == StreamKind.MAIN,
+            # A longer file is seen here together with the next one.
+            Segment.started_ms > seen_ms - 120_000,
+            Segment.ended_ms > seen_ms,
+            Segment.ended_ms > at_ms - OLDEST_MS,
+        )
+        .distinct()
+    )
+    return list(db.session.scalars(select(Node).where(Node.id.in_(news)).order_by(Node.id)))
 
 
 def tell_of_silence(*, at_ms: int | None = None) -> int:

@@ -25,6 +25,7 @@ from cctv.media.motion import Episode, Episodes, Watcher
 from cctv.models import Activity, Camera, Event
 from cctv.models.activity import LONGEST_ACTIVITY_MS
 from cctv.services import damaged, segments
+from cctv.services.activity import FIRST_MS, OLDEST_MS
 from cctv.services.activity_files import FILES_A_TURN, LookedFile, batches, find
 from cctv.services.wanted import lock_cameras, wanted
 from cctv.storage import paths, watch_memory
@@ -33,8 +34,6 @@ DECODE_SECONDS = 30.0  # of one child; a minute of pictures takes about one
 PAUSE_MS = 8_000  # between two movements of one episode
 WARM_UP_MS = 12_000  # of pictures looked at again where nothing is remembered
 LEAST_APART_MS = 950  # key frames closer than this tell nothing new
-OLDEST_MS = 6 * 3_600_000  # of what was not looked at while nobody was there to look
-FIRST_MS = 600_000  # a new camera, or one that is watched from now on, is looked at from so long ago
 _MOST_TRIES = 2  # of a file that ended this process
 
 _TICKS_PER_MS = 90

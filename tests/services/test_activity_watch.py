@@ -13,7 +13,7 @@ from cctv import config
 from cctv.extensions import db
 from cctv.media import tools
 from cctv.models import Activity, Camera, Event, ModeChange, RecordingMode, Segment, Stream, StreamKind
-from cctv.services import activity_watch, segments, timeline
+from cctv.services import activity, activity_watch, segments, timeline
 from cctv.storage import paths, watch_memory
 from tests.media.loops import EPOCH_S
 from tests.services.footage import closed_files, make_camera, make_node, put_real_run
@@ -55,7 +55,9 @@ def found() -> list[tuple[int, int]]:
 
 def test_what_moves_is_one_episode_with_its_times(camera: Camera) -> None:
     put(camera)
+    assert activity.nodes_with_news(at_ms=NOW) == [make_node()]
     assert look() == 6
+    assert activity.nodes_with_news(at_ms=NOW) == []
     ((start, end),) = found()
     assert 7 <= start <= 9
     assert 15 <= end <= 17
@@ -257,3 +259,14 @@ def test_the_ring_does_not_wait_for_ever() -> None:
 
 def states() -> list[str]:
     return list(db.session.scalars(select(Segment.state).order_by(Segment.started_ms)))
+
+
+def test_it_is_told_once_an_hour_that_nobody_looks(camera: Camera) -> None:
+    camera.activity_seen_ms = START
+    camera.main.state, camera.main.state_since_ms = "live", START
+    db.session.commit()
+    assert activity.tell_of_silence(at_ms=START + 300_000) == 0
+    assert activity.tell_of_silence(at_ms=START + 700_000) == 1
+    assert activity.tell_of_silence(at_ms=START + 710_000) == 1
+    (event,) = db.session.scalars(select(Event))
+    assert event.text.startswith("No activity is looked for on Camera 1")
