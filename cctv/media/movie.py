@@ -14,7 +14,7 @@ from typing import NamedTuple
 from cctv.media import mp4_boxes
 from cctv.media.init_boxes import AudioTrack, Init, find, parse_init, walk
 from cctv.media.mp4_boxes import Index, TrackBoxes
-from cctv.media.samples import Chunk, heads
+from cctv.media.samples import Chunk, HeadReader
 
 TICKS_PER_SECOND = 90_000
 _SHORT_FILE_BYTES = (1 << 32) - (1 << 20)  # of which chunk offsets fit into four bytes
@@ -59,19 +59,23 @@ class _Track:
     def add(self, chunk: Chunk, at: int, offset: int) -> None:
         """Samples that begin at `at` and lie at `offset` of the data. A hole makes the sample before it
         longer; what would be shown twice is left out."""
-        first = self._fit(chunk, at)
-        if first >= len(chunk.sizes):
-            return
+        if at != self.end:
+            first = self._fit(chunk, at)
+            if first:
+                chunk, offset = _without(chunk, first), offset + sum(chunk.sizes[:first])
+            if not chunk.sizes:
+                return
         count = len(self.sizes)
         if chunk.shifts or self.shifts:
             self.shifts.extend([0] * (count - len(self.shifts)))
-            self.shifts.extend(chunk.shifts[first:] or [0] * (len(chunk.sizes) - first))
-        self.syncs.extend(count + 1 + position - first for position in chunk.syncs if position >= first)
-        self.offsets.append(offset + sum(chunk.sizes[:first]))
-        self.counts.append(len(chunk.sizes) - first)
-        self.sizes.extend(chunk.sizes[first:])
-        self.durations.extend(chunk.durations[first:])
-        self.end = (self.end or 0) + sum(chunk.durations[first:])
+            self.shifts.extend(chunk.shifts or [0] * len(chunk.sizes))
+        for position in chunk.syncs:
+            self.syncs.append(count + 1 + position)
+        self.offsets.append(offset)
+        self.counts.append(len(chunk.sizes))
+        self.sizes.extend(chunk.sizes)
+        self.durations.extend(chunk.durations)
+        self.end = (self.end or 0) + chunk.ticks
 
     def _fit(self, chunk: Chunk, at: int) -> int:
         """Make the track end where the samples begin; how many of them come too early for that."""
@@ -112,6 +116,7 @@ class Movie:
         self._data_bytes = 0
         self._shift = 0  # 90 kHz ticks from content time to the time in the movie
         self._source = self._init
+        self._reader = HeadReader(self._init)
         self.end_ticks = 0
 
     def fits(self, init: bytes) -> bool:
@@ -125,6 +130,7 @@ class Movie:
     def begin(self, init: bytes, content_ticks: int, *, hole_ticks: int = 0) -> None:
         """What follows begins at this content time; the last picture before it stays for `hole_ticks`."""
         self._source = parse_init(init)
+        self._reader = HeadReader(self._source)
         if self._source.audio is not None and self._audio_init is None:
             self._audio_init = init, self._source.audio
             self._audio = _Track(self._source.audio.timescale)
@@ -138,7 +144,7 @@ class Movie:
         """The fragments of [offset, end) of an open file, up to the content time `stop_ticks`; what was
         taken."""
         stop = offset
-        for head in heads(fd, self._source, offset, end):
+        for head in self._reader.heads(fd, offset, end):
             if stop_ticks is not None and self._begins_after(head.chunks, stop_ticks):
                 break
             for chunk in head.chunks:
@@ -247,6 +253,17 @@ class Movie:
         )
 
 
+def _without(chunk: Chunk, first: int) -> Chunk:
+    """The chunk from its sample `first` on; its place is the caller's to move."""
+    return chunk._replace(
+        sizes=chunk.sizes[first:],
+        durations=chunk.durations[first:],
+        syncs=[position - first for position in chunk.syncs if position >= first],
+        shifts=chunk.shifts[first:],
+        ticks=sum(chunk.durations[first:]),
+    )
+
+
 def _sounds_like(mine: AudioTrack, theirs: AudioTrack) -> bool:
     return (mine.timescale, mine.codec, mine.channels, mine.sample_rate) == (
         theirs.timescale,
@@ -284,5 +301,5 @@ def _text_samples(texts: list[tuple[int, str]], end_ticks: int) -> tuple[bytes, 
     ends = [*(at for at, _ in kept[1:]), end_ticks]
     lasting = [max(1, end - at) for (at, _), end in zip(kept, ends, strict=True)]
     sizes = [len(one) for one in encoded]
-    track.add(Chunk(3, 0, 0, sizes, lasting, range(len(sizes)), ()), 0, 0)
+    track.add(Chunk(3, 0, 0, sizes, lasting, range(len(sizes)), (), sum(lasting), sum(sizes)), 0, 0)
     return b"".join(encoded), track

@@ -17,6 +17,7 @@ from typing import Any
 
 from cctv.clock import from_ms, now_ms
 from cctv.extensions import db
+from cctv.media.movie import Layout
 from cctv.models import Export, User
 from cctv.services import (
     evidence_package,
@@ -123,8 +124,11 @@ def write(task: Task, progress: Progress) -> Made:
 
 def _single(task: Task, camera: tuple[int, str], film: Film, descriptor: int, progress: Progress) -> Made:
     progress.begin("cutting", film.movie.size_bytes)
-    write = pouring.writing_to(descriptor)
-    made = _pour(task, camera, film, write, progress)
+
+    def pour(layout: Layout) -> str:
+        return pouring.pour_into(descriptor, layout.head, layout.pieces, on_bytes=progress.add)
+
+    made = _pour(task, camera, film, pour)
     progress.begin("storing")
     os.fsync(descriptor)
     path = export_files.folder() / f"{task.id}.mp4"
@@ -199,20 +203,23 @@ def _into_zip(
     if name in taken:  # two cameras of one name
         name = f"{name.removesuffix('.mp4')}_{camera[0]}.mp4"
     with archive.open(_entry(task, name), "w", force_zip64=True) as target:
-        return _pour(task, camera, film, target.write, progress, name=name)
+
+        def pour(layout: Layout) -> str:
+            return pouring.pour(layout.head, layout.pieces, target.write, on_bytes=progress.add)
+
+        return _pour(task, camera, film, pour, name=name)
 
 
 def _pour(
     task: Task,
     camera: tuple[int, str],
     film: Film,
-    write: Callable[[bytes], object],
-    progress: Progress,
+    pour: Callable[[Layout], str],
     *,
     name: str | None = None,
 ) -> MadeFile:
     layout = film.layout()
-    sha256 = pouring.pour(layout.head, layout.pieces, write, on_bytes=progress.add)
+    sha256 = pour(layout)
     start_ms, end_ms = max(film.started_ms, 0), film.ended_ms
     missing = export_parts.missing(camera[0], film.parts, start_ms, end_ms)
     db.session.commit()

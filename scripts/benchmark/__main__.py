@@ -23,6 +23,7 @@ PARTS = (
     "live",
     "people",
     "api",
+    "export",
     "verify",
     "transfer",
     "activity",
