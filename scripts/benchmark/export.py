@@ -37,7 +37,7 @@ _MINUTE = [
 
 
 def measure(*, seconds: float = 300) -> list[Figure]:
-    """An hour; five minutes when quick. Everything lies in memory before: no disk is measured but by fsync."""
+    """An hour; five minutes when quick. All of it lies in memory before."""
     minutes = 60 if seconds >= 60 else 5
     with tempfile.TemporaryDirectory(prefix="bench-export-") as folder:
         config = make_config(
