@@ -12,11 +12,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField, StringField, TextAreaField
-from wtforms.validators import AnyOf, InputRequired, Length, NumberRange
+from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional
 
 from cctv import config, queue
 from cctv.blueprints import _doors, _forms, _htmx
-from cctv.clock import utcnow
 from cctv.errors import Invalid, LimitReached, Unavailable
 from cctv.services import (
     access,
@@ -70,6 +69,9 @@ class CloudForm(FlaskForm):
         "Fastest, in Mbit/s",
         [InputRequired("Type a number; 0 is no limit."), NumberRange(0, cloud.FASTEST_MBIT)],
     )
+    keep_days = IntegerField(
+        "Days to keep what is only in the cloud", [Optional(), NumberRange(0, cloud.LONGEST_DAYS)]
+    )
 
 
 _SOME_RULES = (Rule.SCHEDULE, Rule.RECORDING, Rule.ACTIVITY, Rule.LOCKED)
@@ -101,6 +103,7 @@ def save() -> ResponseReturnValue:
             since_now=not form.with_older.data,
             hours=_hours(form),
             limit_mbit=form.limit_mbit.data or 0,
+            keep_days=form.keep_days.data or 0,
             key="" if form.forgets_key.data else (_typed(form.key) or None),
         )
     except Invalid as error:
@@ -166,13 +169,12 @@ def _page() -> dict[str, Any]:
     told = cloud.read()
     figures = transfer_figures.collect()
     trial = cloud_trials.last()
-    waits_s = (utcnow() - figures.oldest_at).total_seconds() if figures.oldest_at else 0.0
     return {
         "told": told,
         "what": _WHAT,
         "environment": config.current(),
         "figures": figures,
-        "waits_s": waits_s,
+        "waits_s": figures.waits_s,
         "trial": trial,
         "rows": _steps(trial) if trial else [],
         "problem": "",
@@ -194,6 +196,7 @@ def _filled() -> CloudForm:
         hours_from=told.hours[0] if told.hours else "",
         hours_to=told.hours[1] if told.hours else "",
         limit_mbit=told.limit_mbit,
+        keep_days=told.keep_days,
         **{str(rule): rule in chosen for rule in _SOME_RULES},
     )
 

@@ -31,6 +31,7 @@ ROLES = (Role.SUPER_ADMIN, Role.ADMIN, Role.DEVELOPER)
 KINDS = {
     NoticeKind.CAMERA: ("Cameras", "A camera is offline for a minute, or is back."),
     NoticeKind.DISK: ("Storage", "A disk takes no footage, or stored footage is lost."),
+    NoticeKind.CLOUD: ("Cloud", "The bucket refuses footage, or does not answer for an hour."),
     NoticeKind.REPORT: (
         "Daily report",
         "At 7:00: what of the day before is recorded, and what is missing.",

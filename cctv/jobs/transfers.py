@@ -1,6 +1,6 @@
 """RQ entry points of copies in the cloud; those with a node run on that node."""
 
-from cctv.services import cloud_trials, transfer_rules, transfers
+from cctv.services import cloud_expiry, cloud_trials, transfer_rules, transfers
 
 
 def tick() -> None:
@@ -15,8 +15,9 @@ def plan() -> None:
 
 
 def plan_all() -> None:
-    """After the rules were changed, and every hour: look at everything that they hold for."""
+    """After the rules were changed, and every hour: look at everything that they hold for, old copies too."""
     transfer_rules.plan_all()
+    cloud_expiry.expire()
     transfers.dispatch()
 
 

@@ -18,6 +18,7 @@ class NoticeKind(StrEnum):
 
     CAMERA = "camera"
     DISK = "disk"
+    CLOUD = "cloud"
     REPORT = "report"  # no trouble: how much of the day before is there (services/daily_report.py)
 
 

@@ -25,6 +25,7 @@ from cctv.storage.bucket_faults import BucketFault, FaultKind
 
 ASK_AGAIN_MS = 15 * 60_000  # when a person has to do something first (FAULTS 37)
 FASTEST_MBIT = 10_000
+LONGEST_DAYS = 3650
 _TRIES_BEFORE_PAUSE = 2  # one file may have bad luck; then it is the line
 # cloud.google.com/storage/docs/buckets#naming
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
@@ -52,6 +53,7 @@ class CloudSettings:
     rules: tuple[str, ...]
     hours: tuple[str, str] | None
     limit_mbit: int
+    keep_days: int  # of what is only in the bucket; 0: until somebody deletes it
 
 
 _buckets: dict[Access, Bucket] = {}
@@ -71,6 +73,7 @@ def read() -> CloudSettings:
         rules=tuple(settings.get("cloud_rules")),
         hours=(hours[0], hours[1]) if hours else None,
         limit_mbit=int(settings.get("cloud_limit_mbit")),
+        keep_days=int(settings.get("cloud_keep_days")),
     )
 
 
@@ -109,6 +112,7 @@ def save(
     since_now: bool,
     hours: tuple[str, str] | None,
     limit_mbit: int,
+    keep_days: int,
     key: str | None,
 ) -> None:
     """Store the settings; `key` None keeps the one that is there, "" forgets it.
@@ -116,7 +120,7 @@ def save(
     `since_now`: rules hold for footage from now on; else also for what is stored already.
 
     Raises:
-        Invalid: keys bucket, prefix, key, hours, limit_mbit.
+        Invalid: keys bucket, prefix, key, hours, limit_mbit, keep_days.
     """
     errors: dict[str, str] = {}
     is_by_environment = config.current().gcs_enabled
@@ -125,12 +129,15 @@ def save(
         if key:
             errors |= _wrong_key(key)
     errors |= _wrong_times(hours, limit_mbit)
+    if not 0 <= keep_days <= LONGEST_DAYS:
+        errors["keep_days"] = f"Choose 0 (no limit) to {LONGEST_DAYS} days."
     if errors:
         raise Invalid(errors)
     values: dict[str, Any] = {
         "cloud_rules": rules,
         "cloud_hours": list(hours or ()),
         "cloud_limit_mbit": limit_mbit,
+        "cloud_keep_days": keep_days,
     }
     if rules != settings.get("cloud_rules") or not since_now:
         values["cloud_rules_since_ms"] = now_ms() if since_now else 0

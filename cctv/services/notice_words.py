@@ -42,6 +42,16 @@ def of_starts(kind: NoticeKind, rows: Sequence[Notice], breaks: dict[str, int]) 
     elif kind == NoticeKind.DISK:
         for row in rows:
             yield "disk", _of_disk(row)
+    elif kind == NoticeKind.CLOUD:
+        for row in rows:
+            yield (
+                "transfer_failed",
+                {
+                    "what": f"Footage of {_machine(row)} waits since {_minute(row.started_ms)} and",
+                    "cause": f"{row.sentence} Recording goes on; what waits is sent when this is put right.",
+                    "link": mail.link("/settings/cloud"),
+                },
+            )
 
 
 def of_ends(kind: NoticeKind, rows: Sequence[Notice]) -> Iterator[Letter]:
@@ -66,6 +76,17 @@ def of_ends(kind: NoticeKind, rows: Sequence[Notice]) -> Iterator[Letter]:
                     "subject": f"The disk of {machine} takes footage again",
                     "body": f"The disk of {machine} takes footage again since {_minute(row.ended_ms or 0)}.",
                     "link": mail.link("/"),
+                },
+            )
+    elif kind == NoticeKind.CLOUD:
+        for row in rows:
+            machine, since = _machine(row), _minute(row.ended_ms or 0)
+            yield (
+                "generic",
+                {
+                    "subject": f"Footage of {machine} goes to the cloud again",
+                    "body": f"The bucket takes footage of {machine} again since {since}.",
+                    "link": mail.link("/settings/cloud"),
                 },
             )
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from cctv.clock import now_ms, utcnow
 from cctv.extensions import begin_writing, db
 from cctv.models import Camera, Event, Node, Notice, NoticeKind, Role, Setting, User
-from cctv.services import cameras, mail, nodes, notice_words, settings, status
+from cctv.services import cameras, cloud, mail, nodes, notice_words, settings, status
 from cctv.services.status import CameraStatus
 
 TOLD_AFTER_MS = 60_000  # shorter breaks are nobody's business, and so is a short return
@@ -25,6 +25,7 @@ GATHER_MS = 30_000  # what fails together is told together
 CALM_MS = 15 * 60_000
 _DAY_MS = 86_400_000
 _KEPT_MS = 90 * _DAY_MS
+_LONG_AWAY_MS = 3_600_000  # a bucket that does not answer is nobody's business before
 _EVENTS_EVERY_MS = 15 * 60_000
 _MOST_EVENTS = 20
 _STALE = timedelta(hours=6)  # a notice that could not be sent by then is not sent
@@ -50,9 +51,10 @@ def tick(at_ms: int | None = None) -> None:
     """Open and end episodes, and tell what is ripe. Part of the periodic tick."""
     now = at_ms or now_ms()
     known = cameras.list_cameras()
-    seen = _see_cameras(known, status.of_cameras(known)) + [
-        _see_disk(node, now) for node in nodes.list_nodes()
-    ]
+    machines = nodes.list_nodes()
+    seen = _see_cameras(known, status.of_cameras(known)) + [_see_disk(node, now) for node in machines]
+    has_bucket = cloud.access() is not None
+    seen += [_see_cloud(node, now, has_bucket=has_bucket) for node in machines]
     db.session.commit()
     _follow(seen, now)
     told = _tell_starts(seen, now) + _tell_ends(seen, now) + _tell_events(now)
@@ -62,7 +64,8 @@ def tick(at_ms: int | None = None) -> None:
 
 def recipients(kind: str) -> list[User]:
     """The people who get this kind of notice."""
-    roles = settings.get("notice_roles").get(kind, [])
+    usual = settings.DEFAULTS["notice_roles"].get(kind, [])
+    roles = settings.get("notice_roles").get(kind, usual)
     query = select(User).where(User.role.in_(roles), User.is_enabled).order_by(User.id)
     return list(db.session.scalars(query)) if roles else []
 
@@ -107,6 +110,21 @@ def _see_disk(node: Node, now: int) -> Seen:
     )
 
 
+def _see_cloud(node: Node, now: int, *, has_bucket: bool) -> Seen:
+    """Transfers of a machine that wait for somebody; or that nobody answers for long."""
+    since_ms = node.cloud_since_ms or now
+    is_refused = node.cloud_state == "refused"
+    return Seen(
+        about=f"cloud {node.id}",
+        is_down=is_refused or (node.cloud_state == "away" and now - since_ms > _LONG_AWAY_MS),
+        is_up=node.cloud_state == "ok",
+        since_ms=since_ms if node.cloud_state != "ok" else now,
+        sentence=node.cloud_detail,
+        is_wanted=has_bucket,
+        node_id=node.id,
+    )
+
+
 def _follow(seen: list[Seen], now: int) -> None:
     """Open an episode for what went down, end those of what is back or gone."""
     is_open = {row.about: row for row in db.session.scalars(select(Notice).where(Notice.ended_ms.is_(None)))}
@@ -128,7 +146,7 @@ def _is_settled(thing: Seen, now: int) -> bool:
 
 
 def _open(thing: Seen) -> None:
-    kind = NoticeKind.CAMERA if thing.camera_id else NoticeKind.DISK
+    kind = NoticeKind(thing.about.partition(" ")[0])
     begin_writing()
     db.session.add(
         Notice(

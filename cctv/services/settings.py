@@ -21,7 +21,11 @@ DEFAULTS: dict[str, Any] = {
     "first_steps_closed": False,  # the list on the overview
     "site_address": "",  # of the pages, for links in mails; FRONTEND_URL wins
     # Kind of notice -> roles that get it by mail.
-    "notice_roles": {"camera": ["super_admin", "admin"], "disk": ["super_admin", "admin"]},
+    "notice_roles": {
+        "camera": ["super_admin", "admin"],
+        "disk": ["super_admin", "admin"],
+        "cloud": ["super_admin", "admin"],
+    },
     "report_mailed_day": "",  # the newest day whose report went out by mail
     "notice_event_id": 0,  # the newest event that was told
     "mail_from": "",  # the address that mails come from; empty: EMAIL_HOST_USER, or one of the site's
@@ -38,6 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "cloud_rules_since_ms": 0,  # footage from before it is only copied on request
     "cloud_hours": [],  # ["22:00", "06:00"] at the site; empty: always
     "cloud_limit_mbit": 0,  # a second and machine; 0: as fast as it goes
+    "cloud_keep_days": 0,  # of what is only in the bucket; 0: until somebody deletes it
     "cloud_trial": {},  # the last test of the bucket, with its steps
     "spared_hours": 24,  # the newest footage of a camera that files of others can never take the room of
     "keep_days": 0,  # of cameras that have no rule of their own; 0: as long as there is room

@@ -15,7 +15,7 @@ from cctv import causes
 from cctv.clock import day_bounds_ms, now_ms
 from cctv.extensions import db
 from cctv.intervals import Interval, clip, intersect, union
-from cctv.models import Recording, RecordingKind, Segment
+from cctv.models import Recording, RecordingKind, Segment, SegmentState
 from cctv.services import activity, damaged, elsewhere, gaps, planned, settings
 from cctv.services.activity import Mark
 from cctv.services.damaged import DamagedFile
@@ -57,6 +57,7 @@ class Lane:
     locked: list[Interval]
     activity: list[Mark] = field(default_factory=list)
     damaged: list[DamagedFile] = field(default_factory=list)  # files whose pictures may not all be seen
+    cloud: list[Interval] = field(default_factory=list)  # of what is recorded: only in the bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def lanes(
     explained = gaps.explain(missing, start_ms, until_ms, at_ms=at_ms)
     manual, locked = _recordings(ids, start_ms, until_ms)
     harmed = damaged.of_cameras(ids, start_ms, until_ms)
+    only_there = _only_in_cloud(ids, start_ms, until_ms)
     moved = activity.marks(ids, start_ms, until_ms, resolution_ms=resolution_ms)
     answer = []
     for camera_id in ids:
@@ -111,6 +113,7 @@ def lanes(
                 locked=intersect(locked[camera_id], recorded),
                 activity=moved[camera_id],
                 damaged=[one.clipped(start_ms, until_ms) for one in harmed[camera_id]],
+                cloud=union(intersect(only_there[camera_id], recorded), join_ms=resolution_ms),
             )
         )
     return answer
@@ -296,6 +299,23 @@ def _recordings(
         if locked_by is not None:
             locked[camera_id] += shown
     return manual, locked
+
+
+def _only_in_cloud(camera_ids: list[int], start_ms: int, end_ms: int) -> dict[int, list[Interval]]:
+    """By camera, the times of files that are no more on any of our disks."""
+    found: dict[int, list[Interval]] = {camera_id: [] for camera_id in camera_ids}
+    streams = main_streams(camera_ids)
+    query = select(Segment.stream_id, Segment.started_ms, Segment.ended_ms).where(
+        Segment.stream_id.in_(streams),
+        Segment.started_ms > start_ms - LONGEST_FILE_MS,
+        Segment.started_ms < end_ms,
+        Segment.ended_ms > start_ms,
+        # Not "is in the cloud": SQLite would leave the index by time for the one by state.
+        Segment.state.not_in([SegmentState.KEPT, *NOT_KEPT]),
+    )
+    for stream_id, started, ended in db.session.execute(query):
+        found[streams[stream_id]].append((started, ended))
+    return {camera_id: union(spans, join_ms=TOLERANCE_MS) for camera_id, spans in found.items()}
 
 
 def _kept_files(

@@ -44,6 +44,11 @@ class Figures:
     problems: list[Problem]
 
     @property
+    def waits_s(self) -> int:
+        """For how long the oldest has been waiting."""
+        return round((utcnow() - self.oldest_at).total_seconds()) if self.oldest_at else 0
+
+    @property
     def clears_in_s(self) -> float | None:
         """In how many seconds nothing waits any more, at the speed of now; None: that cannot be said."""
         if not self.waiting_bytes or not self.bytes_per_second:
@@ -51,13 +56,15 @@ class Figures:
         return self.waiting_bytes / self.bytes_per_second
 
 
-def collect() -> Figures:
-    """The figures of now."""
+def collect(*, counts_verified: bool = True) -> Figures:
+    """The figures of now; `counts_verified` False leaves out what takes longer the more is there."""
     rows = {state: _of(state) for state in TransferState if state != TransferState.VERIFIED}
     waiting, uploading = rows[TransferState.PENDING], rows[TransferState.UPLOADING]
     since = utcnow() - _LATELY
     sent = db.session.scalar(select(func.sum(Transfer.size_bytes)).where(Transfer.verified_at > since))
-    verified = db.session.scalar(select(func.count()).where(Transfer.state == TransferState.VERIFIED))
+    verified = None
+    if counts_verified:
+        verified = db.session.scalar(select(func.count()).where(Transfer.state == TransferState.VERIFIED))
     return Figures(
         waiting=waiting[0],
         waiting_bytes=waiting[1] + uploading[1],

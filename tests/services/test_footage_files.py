@@ -11,24 +11,31 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
+from cctv.clock import now_ms
 from cctv.config import Config
 from cctv.errors import NotFound, Unavailable
 from cctv.extensions import begin_writing, db
-from cctv.models import Camera, Role, Segment, SegmentState, Transfer, User
+from cctv.models import Camera, MailMessage, Recording, Role, Segment, SegmentState, Transfer, User
 from cctv.services import (
     access,
     cloud,
+    cloud_expiry,
     expiry,
     footage_files,
+    health_figures,
+    mail,
+    notices,
     playback,
     reconcile,
     segments,
     sessions,
+    settings,
     snapshots,
     timeline,
 )
 from cctv.services.access import Action
 from cctv.storage import paths
+from cctv.storage.bucket_faults import BucketFault, FaultKind
 from tests.blueprints.camera_rows import add_person
 from tests.bucket_server import Front
 from tests.fixtures.bucket import in_cloud
@@ -195,3 +202,42 @@ class TestBytes:
         refused = client.get(url, headers=headers)
         assert refused.status_code == 503
         assert "only in the cloud" in refused.text
+
+
+@pytest.mark.usefixtures("context")
+class TestAge:
+    def test_what_is_only_in_the_cloud_goes_after_its_days_and_what_is_locked_stays(
+        self, front: Front
+    ) -> None:
+        camera, _directory, _contents = filmed_in_cloud()
+        settings.save(cloud_keep_days=10)
+        end_ms = E0 + 10 * 86_400_000
+        assert cloud_expiry.expire(at_ms=end_ms) == 0
+        held = {"kind": "manual", "locked_by": "Olive", "locked_reason": "x"}
+        db.session.add(Recording(camera_id=camera.id, started_ms=E0 + 5_000, ended_ms=E0 + 6_000, **held))
+        db.session.commit()
+        assert cloud_expiry.expire(at_ms=end_ms + 3_600_000) == 2
+        assert work() == 2
+        assert [row.number for row in db.session.query(Segment)] == [1]
+        assert len(front.emulator.objects()) == 1
+
+    def test_the_timeline_and_the_health_tell_of_it(self, front: Front) -> None:
+        camera, _directory, _contents = filmed_in_cloud()
+        (lane,) = timeline.lanes([camera.id], E0, E0 + 12_000, at_ms=LATER)
+        assert lane.cloud == [(E0, E0 + 12_000)]
+        told = health_figures.collect()["cloud"]
+        assert (told["state"], told["waiting"], told["failed"]) == ("ok", 0, 0)
+
+    def test_people_are_told_once_when_the_bucket_refuses_and_when_it_is_over(self, owner: User) -> None:
+        node = this_node()
+        now = now_ms()
+        fault = BucketFault(FaultKind.REFUSED, "The key is right but may not write.")
+        cloud.note_fault(node.id, fault)
+        for seconds in (5, 70, 140):
+            notices.tick(now + seconds * 1000)
+        (told,) = db.session.query(MailMessage)
+        assert (told.template, told.address) == ("transfer_failed", owner.email)
+        assert "may not write" in mail.open_values(told)["cause"]
+        cloud.note_success(node.id)
+        notices.tick(now + 300_000)
+        assert db.session.query(MailMessage).count() == 2

@@ -31,6 +31,18 @@ class Disk(Answer):
     free_bytes = count("What is free of it.", allow_none=True)
 
 
+class Cloud(Answer):
+    """How copies in the bucket get on."""
+
+    state = said("ok, away (it is tried again) or refused (somebody has to do something).")
+    detail = said("Why, in words; empty when all is well.")
+    waiting = count("Files that wait for their copy.")
+    waiting_bytes = count("What they take.")
+    oldest_waiting_seconds = count("For how long the first of them has been waiting.")
+    failed = count("Files that could not be copied.")
+    clears_in_seconds = count("When nothing waits any more, at the speed of now.", allow_none=True)
+
+
 class Figures(Answer):
     """What is going on."""
 
@@ -46,6 +58,7 @@ class Figures(Answer):
         values=fields.Integer(),
         metadata={"description": "Queue -> jobs that wait; empty while Redis is away."},
     )
+    cloud = one(Cloud, "Copies in the bucket; null: none is set up.", allow_none=True)
 
 
 class Health(Answer):

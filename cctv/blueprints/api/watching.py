@@ -141,6 +141,7 @@ class TimelineAnswer(Answer):
     gaps = some(GapAnswer, "Missing footage with its cause.")
     manual = some(Span, "What people started.")
     locked = some(Span, "What nobody may delete.")
+    cloud = some(Span, "Of what was recorded: what is only in the cloud, and plays from there.")
     activity = some(ActivityAnswer, "Where something moved; seen about a minute later.")
     damaged = some(DamageAnswer, "Stored files of which something is damaged; they are played all the same.")
     playback = some(_addresses.Piece, "Where to play it, in pieces of at most six hours.")
@@ -255,6 +256,7 @@ def show_timeline(query: dict[str, Any], camera_id: int) -> ResponseReturnValue:
         "gaps": gaps,
         "manual": _spans(lane.manual),
         "locked": _spans(lane.locked),
+        "cloud": _spans(lane.cloud),
         "activity": [
             {"started_ms": m.started_ms, "ended_ms": m.ended_ms, "peak": m.peak, "zone": m.zone}
             for m in lane.activity
