@@ -113,9 +113,9 @@ async function judgeChain(camera, manifest, key) {
     }
   }
   result.links = links.size;
-  const packed = originals.map((file) => file.facts?.link || 0).filter(Boolean);
-  const isInside = (place) => place > Math.min(...packed) && place < Math.max(...packed);
-  result.notPacked = [...links].filter(([place, link]) => link.digest && isInside(place) && !packed.includes(place)).length;
+  const packed = new Set(originals.map((file) => file.facts?.link || 0).filter(Boolean));
+  const [first, last] = [Math.min(...packed), Math.max(...packed)];
+  result.notPacked = [...links].filter(([place, link]) => link.digest && place > first && place < last && !packed.has(place)).length;
   for (const file of originals) {
     const problem = problemOfLink(file, links);
     if (problem) result.problems.push({ file, problem });

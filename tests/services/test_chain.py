@@ -43,7 +43,7 @@ from cctv.services import (
 from tests.media.loops import EPOCH_S
 from tests.services.footage import closed, closed_files, make_camera, put_real_run, run_of
 
-pytestmark = [pytest.mark.each_database, pytest.mark.usefixtures("context")]
+pytestmark = pytest.mark.usefixtures("context")
 
 E0 = EPOCH_S * 1000
 DAY_MS = 86_400_000
@@ -80,6 +80,7 @@ def removals() -> list[tuple[int, int, str]]:
     return [(one.first_number, one.last_number, one.reason) for one in found]
 
 
+@pytest.mark.each_database
 def test_files_are_linked_in_order_of_time_and_each_camera_has_its_own_chain(node: Node) -> None:
     camera, _directory = filmed(node)
     other, _directory = filmed(node, number=2)
@@ -121,6 +122,7 @@ def test_what_goes_on_purpose_is_told_from_what_is_taken_away(node: Node) -> Non
     assert chain_check.check(camera.id) == (0, [])
 
 
+@pytest.mark.each_database
 def test_removals_that_meet_are_joined(node: Node) -> None:
     filmed(node)
     first, second, third = rows()
@@ -183,6 +185,7 @@ def test_an_entry_that_was_changed_with_its_file_is_named(node: Node) -> None:
     assert (finding.kind, finding.link, finding.started_ms) == ("entry_changed", 2, E0 + 4_000)
 
 
+@pytest.mark.each_database
 def test_an_entry_that_was_taken_away_with_its_file_is_named(node: Node) -> None:
     camera, directory = filmed(node)
     _drop(directory)
@@ -222,6 +225,7 @@ def test_a_file_that_reconcile_writes_off_stays_known_as_lost(node: Node) -> Non
     assert finding.camera_id == camera.id
 
 
+@pytest.mark.each_database
 def test_a_file_that_was_linked_too_early_gets_a_new_link(node: Node) -> None:
     camera = make_camera(RecordingMode.CONTINUOUS, since_ms=E0)
     directory = put_real_run(camera, node=node)
@@ -237,6 +241,7 @@ def test_a_file_that_was_linked_too_early_gets_a_new_link(node: Node) -> None:
     assert verification.verify_all().is_good
 
 
+@pytest.mark.each_database
 def test_two_machines_that_link_at_once_make_one_chain(app: Flask, node: Node) -> None:
     camera = make_camera(RecordingMode.CONTINUOUS, since_ms=E0)
     run = run_of(camera, node=node)
@@ -259,6 +264,7 @@ def test_two_machines_that_link_at_once_make_one_chain(app: Flask, node: Node) -
     assert chain_check.check(camera_id) == (40, [])
 
 
+@pytest.mark.each_database
 def test_the_head_of_a_day_is_signed_once_and_mailed(node: Node) -> None:
     camera, _directory = filmed(node)
     chain_heads.set_address("archive@example.org")
@@ -291,6 +297,7 @@ def test_who_rewrites_the_whole_chain_contradicts_a_signed_head(node: Node) -> N
     assert "head_forged" in [one.kind for one in chain_check.check(camera.id)[1]]
 
 
+@pytest.mark.each_database
 def test_the_scrub_marks_what_changed_and_tells_it_once(node: Node) -> None:
     camera, directory = filmed(node)
     _change_a_byte(directory)
@@ -316,6 +323,7 @@ def test_the_scrub_reads_no_faster_than_it_may_and_goes_on_where_it_was(node: No
     assert scrub.scrub_some(node.id, seconds=10).files == 3
 
 
+@pytest.mark.each_database
 def test_what_an_older_version_hashed_is_linked_without_reading(node: Node) -> None:
     camera = make_camera(RecordingMode.CONTINUOUS, since_ms=E0)
     run = run_of(camera, node=node)
