@@ -28,6 +28,12 @@ function nameOf(found, file) {
   return `${who}, stored file of ${timeOf(file.from_ms, found.manifest.time_zone)},`;
 }
 
+function leftOutOf(found) {
+  const count = found.manifest.left_out.length;
+  const said = count === 1 ? "1 stored file" : `${count} stored files`;
+  return count ? [element("p", { class: "warn-word" }, `${said} of this time could not be put into the package when it was made; see the chain.`)] : [];
+}
+
 function verdictOf(found) {
   const first = firstProblem(found);
   if (!first) {
@@ -35,7 +41,8 @@ function verdictOf(found) {
     return element("div", { class: "card verdict good", id: "verdict" },
       element("h2", {}, "Nothing was changed"),
       element("p", {}, `${found.listed.length} files, ${originals} of them stored files of the recorder, are as `
-        + "they were when the package was signed. Now compare the name of the key below."));
+        + "they were when the package was signed. Now compare the name of the key below."),
+      ...leftOutOf(found));
   }
   const count = found.listed.filter((one) => one.problem).length;
   const said = first.file ? `${nameOf(found, first.file)} ${first.problem}.` : first.problem;

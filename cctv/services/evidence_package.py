@@ -106,7 +106,7 @@ def write(
         originals += len(found) - sum(one["camera"] == camera_id for one in left_out)
         cameras.append(_camera(camera_id, names.get(camera_id, ""), packed, export))
     page = evidence_page.page()
-    archive.writestr(_info(PAGE_NAME, compressed=True), page)
+    archive.writestr(_info(PAGE_NAME), page)
     entries.append(_plain_entry(PAGE_NAME, page, kind="page"))
     _sign(archive, _manifest(export, cameras, entries, left_out))
     return Written(originals, size, [_sentence(one, names) for one in left_out])
@@ -262,7 +262,7 @@ def _sign(archive: zipfile.ZipFile, manifest: bytes) -> None:
     if signed.key_id != own:
         raise Unavailable("The key that signs evidence was exchanged at this moment. Try again.")
     document = {"statement": statement, "signature": signed.signature, "public_key": signed.public_key}
-    archive.writestr(_info(MANIFEST_NAME, compressed=True), manifest)
+    archive.writestr(_info(MANIFEST_NAME), manifest)
     archive.writestr(_info(SIGNATURE_NAME), json.dumps(document, indent=1).encode())
 
 
@@ -294,9 +294,9 @@ def _sentence(left_out: dict[str, Any], names: dict[int, str]) -> str:
     return f"{names.get(left_out['camera'], 'A camera')}, {moment:%d %b %Y %H:%M:%S}: {left_out['why']}."
 
 
-def _info(name: str, *, compressed: bool = False) -> zipfile.ZipInfo:
-    # Video does not get smaller, and a stored entry can be read in the middle by the page.
+def _info(name: str) -> zipfile.ZipInfo:
+    # Stored: video does not get smaller, and the page reads that also where a browser cannot unpack.
     info = zipfile.ZipInfo(name, date_time=from_ms(now_ms()).timetuple()[:6])
-    info.compress_type = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    info.compress_type = zipfile.ZIP_STORED
     info.external_attr = 0o644 << 16
     return info
