@@ -18,13 +18,13 @@ from flask_login import current_user
 from cctv.blueprints import _htmx, _words
 from cctv.blueprints._rights import rights
 from cctv.clock import day_bounds_ms, now_ms, parse_typed, site_day
-from cctv.models import Camera, Recording, RecordingKind
-from cctv.services import access, cloud, recording_bulk, recording_facts, recording_list
+from cctv.models import Recording, RecordingKind
+from cctv.services import cloud, recording_bulk, recording_facts, recording_list
 from cctv.services.access import Action
 from cctv.services.recording_facts import Facts
 from cctv.services.recording_list import Filters
 
-ROWS = 50
+ROWS = 25  # of 1,440 files each in the case of days: counted anew for each page
 KINDS = {
     RecordingKind.CONTINUOUS: "Continuous",
     RecordingKind.MANUAL: "Manual",
@@ -146,7 +146,7 @@ def page_context(
     chosen: dict[str, str], *, number: int = 1, selected: set[int] | None = None
 ) -> dict[str, Any]:
     """What templates/recordings/index.html and its blocks need."""
-    cameras = access.visible_cameras(current_user, Action.PLAYBACK)
+    cameras, has_copies = recording_list.choices(current_user)
     sort = chosen["sort"] if chosen.get("sort") in SORTS else "-started_ms"
     found = recording_list.list_page(
         current_user, filters_of(chosen), sort=sort, page=number, page_size=ROWS, with_deleted=True
@@ -160,11 +160,10 @@ def page_context(
         "query": list_url(chosen).partition("?")[2],
         "sort": sort,
         "cameras": cameras,
-        "names": {str(camera.id): camera.name for camera in cameras},
         "kinds": KINDS,
         "uploads": UPLOADS,
         "sorts": SORTS,
-        "has_cloud": cloud.access() is not None or recording_bulk.has_copies(),
+        "has_cloud": has_copies or cloud.access() is not None,
         "may_export": rights().may(Action.EXPORT),
         "may_lock": rights().may(Action.LOCK),
         "may_transfer": rights().may(Action.TRANSFER),
@@ -223,9 +222,9 @@ def when(start_ms: int, end_ms: int | None) -> str:
     return f"{spell(start_ms)}–{spell(end_ms)}{later}"
 
 
-def _why_none(chosen: dict[str, str], cameras: list[Camera]) -> str:
+def _why_none(chosen: dict[str, str], cameras: list[tuple[int, str]]) -> str:
     """No recordings of Reception on 22 Nov between 02:00 and 04:00."""
-    names = {str(camera.id): camera.name for camera in cameras}
+    names = {str(camera_id): name for camera_id, name in cameras}
     start_ms, end_ms = span_of(chosen)
     parts = [f"of {names[chosen['cam']]}"] if chosen.get("cam") in names else []
     if start_ms is not None and end_ms is not None:

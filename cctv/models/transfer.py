@@ -34,7 +34,7 @@ class Transfer(db.Model):  # type: ignore[name-defined]
     __tablename__ = "transfer"
     __table_args__ = (
         Index("ix_transfer_due", "state", "priority", "next_at"),
-        Index("ix_transfer_camera", "camera_id", "state"),
+        Index("ix_transfer_camera", "camera_id", "state", "ended_ms"),
         # What may make room first, the oldest first (services/eviction.py).
         Index(
             "ix_transfer_local",

@@ -39,8 +39,8 @@ class Page(Generic[Row]):
         return self.number + 1 if self.number < self.count else None
 
 
-def paginate(query: Select[tuple[Row]], *, number: int = 1, size: int = 50) -> Page[Row]:
-    """One page of a query of one entity, in two statements.
+def check_page(number: int, size: int) -> None:
+    """Refuse a page that cannot be.
 
     Raises:
         Invalid: keys page, page_size.
@@ -49,6 +49,15 @@ def paginate(query: Select[tuple[Row]], *, number: int = 1, size: int = 50) -> P
         raise Invalid({"page": "Pages are counted from 1."})
     if not 1 <= size <= LARGEST:
         raise Invalid({"page_size": f"Choose 1 to {LARGEST} rows a page."})
+
+
+def paginate(query: Select[tuple[Row]], *, number: int = 1, size: int = 50) -> Page[Row]:
+    """One page of a query of one entity, in two statements.
+
+    Raises:
+        Invalid: keys page, page_size.
+    """
+    check_page(number, size)
     total = db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
     rows = db.session.scalars(query.limit(size).offset((number - 1) * size)).unique()
     return Page(list(rows), number, size, total)

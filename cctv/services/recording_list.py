@@ -29,7 +29,8 @@ from cctv.models import (
 from cctv.services import access
 from cctv.services.access import Action
 from cctv.services.finding import LONGEST_FILE_MS
-from cctv.services.paging import Page, paginate
+from cctv.services.matrix import Scope
+from cctv.services.paging import Page, check_page, paginate
 
 SORTS = {
     "started_ms": Recording.started_ms,
@@ -102,7 +103,27 @@ def list_page(
     query = _loaded(_query(user, filters, with_deleted=with_deleted))
     column = SORTS[sort.removeprefix("-")]
     order = column.desc() if sort.startswith("-") else column.asc()
-    return paginate(query.order_by(order, Recording.id.desc()), number=page, size=page_size)
+    counted = query.order_by(order, Recording.id.desc()).add_columns(func.count().over())
+    check_page(page, page_size)
+    rows = db.session.execute(counted.limit(page_size).offset((page - 1) * page_size)).all()
+    if not rows and page > 1:  # beyond the end: how many there are is still to be said
+        return paginate(query, number=page, size=page_size)
+    return Page([row[0] for row in rows], page, page_size, rows[0][1] if rows else 0)
+
+
+def choices(user: User) -> tuple[list[tuple[int, str]], bool]:
+    """(id, name) of the cameras that the person may play back, by number; and whether anything was ever to be
+    copied to the cloud, else nobody need read about it. One query."""
+    rights = access.Rights(user)
+    only = rights.limited_to(Action.PLAYBACK)
+    if rights.extent(Action.PLAYBACK) == Scope.NO:
+        return [], False
+    has_copies = exists(select(Transfer.id)).label("has_copies")
+    query = select(Camera.id, Camera.name, has_copies).where(Camera.deleted_at.is_(None))
+    if only is not None:
+        query = query.where(Camera.id.in_(only))
+    rows = db.session.execute(query.order_by(Camera.number)).all()
+    return [(row.id, row.name) for row in rows], bool(rows and rows[0].has_copies)
 
 
 def list_some(user: User, ids: Iterable[int]) -> list[Recording]:
@@ -173,25 +194,24 @@ def _by_upload(upload: str) -> ColumnElement[bool]:
     """Whether any file of the recording is in that state; `local`: none is in the cloud."""
     if upload == "cloud_only":
         return exists().where(*_files(), Segment.state == SegmentState.CLOUD).correlate(Recording)
-    copied = (Transfer.segment_id == Segment.id, *_files())
-    if upload == "local":
-        is_copied = Transfer.state == TransferState.VERIFIED
-        return ~exists().where(*copied, is_copied).correlate(Recording)
-    if upload == "cloud":
-        return exists().where(*copied, Transfer.state.in_(UPLOADS[upload])).correlate(Recording)
-    # Few transfers are under way or have failed: asked from their side, not file by file of every recording.
-    other = Recording.__table__.alias("moving")
-    return Recording.id.in_(
-        select(other.c.id)
-        .select_from(Transfer)
-        .join(Segment, Segment.id == Transfer.segment_id)
-        .join(other, other.c.camera_id == Transfer.camera_id)
+    # Found by the times of the transfers: file by file 64 cameras with 30 days took 4 s.
+    is_copied = (
+        exists()
         .where(
-            Transfer.state.in_(UPLOADS[upload]),
-            other.c.started_ms < Segment.ended_ms,
-            or_(other.c.ended_ms.is_(None), other.c.ended_ms > Segment.started_ms),
+            Transfer.camera_id == Recording.camera_id,
+            Transfer.state.in_(UPLOADS.get(upload) or UPLOADS["cloud"]),
+            Transfer.ended_ms > Recording.started_ms,
+            Transfer.ended_ms < _end() + LONGEST_FILE_MS,
+            Segment.id == Transfer.segment_id,
+            Segment.started_ms < _end(),
         )
+        .correlate(Recording)
     )
+    return ~is_copied if upload == "local" else is_copied
+
+
+def _end() -> Any:
+    return func.coalesce(Recording.ended_ms, Recording.planned_end_ms, now_ms())
 
 
 def _files() -> tuple[ColumnElement[bool], ...]:
@@ -204,7 +224,7 @@ def _files() -> tuple[ColumnElement[bool], ...]:
     return (
         Segment.stream_id == stream_id,
         Segment.started_ms > Recording.started_ms - LONGEST_FILE_MS,
-        Segment.started_ms < func.coalesce(Recording.ended_ms, Recording.planned_end_ms, now_ms()),
+        Segment.started_ms < _end(),
         Segment.ended_ms > Recording.started_ms,
     )
 

@@ -168,7 +168,7 @@ def upgrade():
     sa.UniqueConstraint('segment_id', name=op.f('uq_transfer_segment_id'))
     )
     with op.batch_alter_table('transfer', schema=None) as batch_op:
-        batch_op.create_index('ix_transfer_camera', ['camera_id', 'state'], unique=False)
+        batch_op.create_index('ix_transfer_camera', ['camera_id', 'state', 'ended_ms'], unique=False)
         batch_op.create_index('ix_transfer_due', ['state', 'priority', 'next_at'], unique=False)
         batch_op.create_index(
             'ix_transfer_local', ['node_id', 'ended_ms'], unique=False,

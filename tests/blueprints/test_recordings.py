@@ -151,12 +151,12 @@ class TestTheList:
         with app.app_context():
             rows = [
                 Recording(camera_id=camera_id, kind="manual", started_ms=NOON + n, ended_ms=NOON + n + 1)
-                for n in range(53)
+                for n in range(28)
             ]
             db.session.add_all(rows)
             db.session.commit()
         first = signed_in.get("/recordings", headers=HTML).text
-        assert len(ids(first)) == 50 and "Load 3 more" in first and "All 53 found" in first
+        assert len(ids(first)) == 25 and "Load 3 more" in first and "All 28 found" in first
         rest = signed_in.get("/recordings?p=2", headers=HTMX).text
         assert len(ids(rest)) == 3 and "Load" not in rest
 
