@@ -172,7 +172,7 @@ def _page() -> dict[str, Any]:
     return {
         "told": told,
         "what": _WHAT,
-        "environment": config.current(),
+        "key_file": config.current().gcs_credentials_path,
         "figures": figures,
         "waits_s": figures.waits_s,
         "trial": trial,

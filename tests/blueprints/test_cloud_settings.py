@@ -129,6 +129,7 @@ def test_the_steps_of_a_test_appear_and_stay(app: Flask, boss: FlaskClient, fron
         trial = cloud_trials.last()
         assert trial is not None
         cloud_trials.run(trial.id)
+    assert 'hx-trigger="tick' in boss.get("/settings/cloud/progress", headers=HTMX).text
     page = boss.get("/settings/cloud").text
     for sentence in ("The key is right", "is there", "was written", "by a signed address", "deleted again"):
         assert sentence in page
