@@ -70,8 +70,9 @@ class Line:
 
     @property
     def is_moving(self) -> bool:
-        """Whether the row changes by itself."""
-        return self.is_running or self.facts.upload in ("waiting", "uploading")
+        """Whether somebody may wait for a change of the row: a day that goes on only grows."""
+        is_short = self.recording.kind in (RecordingKind.MANUAL, RecordingKind.ACTIVITY)
+        return (self.is_running and is_short) or self.facts.upload in ("waiting", "uploading")
 
     @property
     def missing_ms(self) -> int:

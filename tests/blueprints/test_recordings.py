@@ -145,7 +145,7 @@ class TestTheList:
                 assert signed_in.get("/recordings", headers=HTML).status_code == 200
             counts.append(len(queries))
         assert counts[0] == counts[1], queries.statements
-        assert counts[0] <= 15, queries.statements
+        assert counts[0] <= 8, queries.statements
 
     def test_more_rows_come_on_demand(self, app: Flask, signed_in: FlaskClient, camera_id: int) -> None:
         with app.app_context():
