@@ -63,8 +63,8 @@ class CloudForm(FlaskForm):
     activity = BooleanField("what is recorded because something moved")
     locked = BooleanField("what is locked as evidence")
     with_older = BooleanField("Also what is stored already")
-    hours_from = StringField("From", [Length(max=5)])
-    hours_to = StringField("to", [Length(max=5)])
+    hours_from = StringField("Send from", [Length(max=5)])
+    hours_to = StringField("until", [Length(max=5)])
     limit_mbit = IntegerField(
         "Fastest, in Mbit/s",
         [InputRequired("Type a number; 0 is no limit."), NumberRange(0, cloud.FASTEST_MBIT)],
@@ -99,7 +99,7 @@ def save() -> ResponseReturnValue:
             bucket=_typed(form.bucket),
             project=_typed(form.project),
             prefix=_typed(form.prefix),
-            rules=rules,
+            chosen=rules,
             since_now=not form.with_older.data,
             hours=_hours(form),
             limit_mbit=form.limit_mbit.data or 0,

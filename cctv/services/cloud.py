@@ -70,7 +70,7 @@ def read() -> CloudSettings:
         prefix=found.prefix,
         account=_account(found),
         is_by_environment=config.current().gcs_enabled,
-        rules=tuple(settings.get("cloud_rules")),
+        rules=tuple(rules()),
         hours=(hours[0], hours[1]) if hours else None,
         limit_mbit=int(settings.get("cloud_limit_mbit")),
         keep_days=int(settings.get("cloud_keep_days")),
@@ -83,6 +83,17 @@ def access() -> Access | None:
         return None
     found = _access()
     return found if found.bucket else None
+
+
+def rules() -> list[str]:
+    """What is copied without being asked for (services/transfer_rules.py).
+
+    Whoever switches it on in the environment wants everything that is kept, until somebody chooses otherwise.
+    """
+    chosen = settings.get("cloud_rules")
+    if chosen is None:
+        return ["all"] if config.current().gcs_enabled else []
+    return list(chosen)
 
 
 def open_bucket(name: str | None = None) -> Bucket:
@@ -108,7 +119,7 @@ def save(
     bucket: str,
     project: str,
     prefix: str,
-    rules: list[str],
+    chosen: list[str],
     since_now: bool,
     hours: tuple[str, str] | None,
     limit_mbit: int,
@@ -134,12 +145,12 @@ def save(
     if errors:
         raise Invalid(errors)
     values: dict[str, Any] = {
-        "cloud_rules": rules,
+        "cloud_rules": chosen,
         "cloud_hours": list(hours or ()),
         "cloud_limit_mbit": limit_mbit,
         "cloud_keep_days": keep_days,
     }
-    if rules != settings.get("cloud_rules") or not since_now:
+    if chosen != rules() or not since_now:
         values["cloud_rules_since_ms"] = now_ms() if since_now else 0
     if not is_by_environment:
         values |= {"cloud_is_on": is_on, "cloud_bucket": bucket, "cloud_project": project}

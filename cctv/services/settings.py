@@ -38,7 +38,7 @@ DEFAULTS: dict[str, Any] = {
     "cloud_project": "",
     "cloud_prefix": "",  # of object names
     "cloud_credential_sealed": "",  # keys.encrypt of the service account's key
-    "cloud_rules": [],  # what is copied without being asked for: see services/transfer_rules.py
+    "cloud_rules": None,  # what is copied without being asked for; None: nobody has chosen (cloud.rules)
     "cloud_rules_since_ms": 0,  # footage from before it is only copied on request
     "cloud_hours": [],  # ["22:00", "06:00"] at the site; empty: always
     "cloud_limit_mbit": 0,  # a second and machine; 0: as fast as it goes

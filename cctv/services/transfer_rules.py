@@ -80,7 +80,7 @@ def plan_all() -> int:
 
 def chosen() -> set[Rule]:
     """The rules that are set."""
-    return {Rule(name) for name in settings.get("cloud_rules") if name in set(Rule)}
+    return {Rule(name) for name in cloud.rules() if name in set(Rule)}
 
 
 def locked(at_ms: int) -> dict[int, list[Interval]]:

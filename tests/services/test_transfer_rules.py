@@ -59,6 +59,11 @@ def test_no_rule_copies_nothing() -> None:
     assert wanted() == []
 
 
+def test_who_switches_it_on_in_the_environment_wants_everything() -> None:
+    filmed()
+    assert transfer_rules.plan(at_ms=NOW) == 10
+
+
 def test_everything_that_is_kept_from_when_the_rule_was_made() -> None:
     filmed()
     assert [minute for minute, _ in wanted("all", since_ms=T0 + 6 * MINUTE)] == [6, 7, 8, 9]
