@@ -44,7 +44,7 @@ UPLOADS = {
     "cloud_only": "Only in the cloud",
     "failed": "Failed",
 }
-SORTS = {"-started_ms": "Newest first", "started_ms": "Oldest first", "camera_id": "By camera"}
+SORTS = {"-started_ms": "Newest", "started_ms": "Oldest", "camera_id": "Camera"}
 _NAMES = ("cam", "from", "to", "time", "kind", "upload", "lock", "q", "sort")
 _BETWEEN = re.compile(r"\s*(?:–|-|to)\s*")
 _A_MINUTE_MS = 60_000
