@@ -70,7 +70,7 @@ _CONFIG = """
 [checks]
 not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 503]
 missing_required_header.expected-statuses = [401, 403, 404, 428]
-positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 404, 409, 412, 422, 429]
+positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 404, 409, 412, 422, 429, 503]
 negative_data_rejection.expected-statuses = ["4xx", 503]
 """
 

@@ -93,6 +93,8 @@ def test_the_queues_are_shown_and_what_stands_in_redis_is_text(
         page.get_by_role("link", name="Queue").click()
     view = opened.value
     expect(view.locator("#queues tbody tr", has_text="default")).to_be_visible()
+    view.goto(f"{site.url}/rq/0/view/jobs")
+    expect(view.locator("span.description").first).to_have_text(EVIL)  # as it is, and not escaped twice
     view.goto(f"{site.url}/rq/0/view/job/evil")
     expect(view.locator("#job-data")).to_contain_text("<img src=x onerror=")
     expect(view).to_have_title("Queue (technical view)")
