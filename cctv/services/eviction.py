@@ -5,6 +5,8 @@ Finds and removes what it is told to; why something has to go is decided in rete
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, false, func, or_, select, tuple_, update
@@ -26,6 +28,8 @@ from cctv.services import chain, expiry, gaps, holds
 from cctv.services.wanted import lock_cameras
 
 BATCH = 200  # files a transaction: it holds SQLite's only lock for a few milliseconds
+_CAMERAS_AT_ONCE = 4
+_PAUSE_S = 0.005  # between two of them: SQLite's next writer polls for the lock
 # A file that a rule wants in the bucket stays until its copy is verified there; only a full disk is stronger.
 _UNDER_WAY = (TransferState.PENDING, TransferState.UPLOADING, TransferState.FAILED)
 
@@ -106,17 +110,33 @@ def remove(
     copied = [candidate for candidate in chosen if candidate.is_copied and not with_copies]
     rest = [candidate for candidate in chosen if with_copies or not candidate.is_copied]
     count = expiry.release(candidate.id for candidate in copied) if copied else 0
-    if not rest:
-        return count
-    begin_writing()
-    lock_cameras(candidate.camera_id for candidate in rest)
-    # Asked again: somebody may have locked it meanwhile.
-    rest = holds.unheld(rest, spares_manual=spares_manual)
-    _mark(rest, reason)
-    if cause:
-        _leave_gaps(rest, cause)
-    db.session.commit()
-    return count + expiry.remove_expiring(candidate.id for candidate in rest)
+    for part in _parts(rest):
+        begin_writing()
+        lock_cameras(candidate.camera_id for candidate in part)
+        # Asked again: somebody may have locked it meanwhile.
+        free = holds.unheld(part, spares_manual=spares_manual)
+        _mark(free, reason)
+        if cause:
+            _leave_gaps(free, cause)
+        db.session.commit()
+        count += expiry.remove_expiring(candidate.id for candidate in free)
+        time.sleep(_PAUSE_S)
+    return count
+
+
+def _parts(chosen: list[Candidate]) -> Iterator[list[Candidate]]:
+    """The files camera by camera, in parts of few cameras: the gaps of each cost some milliseconds."""
+    ordered = sorted(chosen, key=lambda one: (one.camera_id, one.started_ms))
+    part: list[Candidate] = []
+    cameras: set[int] = set()
+    for candidate in ordered:
+        if len(part) == BATCH or len(cameras | {candidate.camera_id}) > _CAMERAS_AT_ONCE:
+            yield part
+            part, cameras = [], set()
+        part.append(candidate)
+        cameras.add(candidate.camera_id)
+    if part:
+        yield part
 
 
 def _mark(chosen: list[Candidate], reason: RemovalReason) -> None:

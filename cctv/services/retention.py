@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,8 @@ INGEST_WINDOW_MS = pace.WINDOW_MS  # the rate is measured over the last ten minu
 LARGEST_FLOOR_SHARE = 0.5  # on a disk that is too small for it half is left for footage
 LEAST_FREE_INODES = 256
 NEARLY_FULL_BYTES = 32 * 1024**2  # below it not even the database may be able to write: the reserve goes
+
+_AT_ONCE = 4_000  # files that are chosen before the first of them goes
 
 _log = logging.getLogger(__name__)
 
@@ -177,22 +179,40 @@ def _make_room(node_id: int, shortage: _Shortage, limits: Pace, *, at_ms: int) -
 def _delete_oldest(node_id: int, shortage: _Shortage, limits: Pace, *, at_ms: int) -> None:
     """Footage that is nowhere else: whatever is older than the newest hours, and of these at its pace."""
     young_from = _young_from()
-    all_young_from = max(young_from.values(), default=0)
-    credit = limits.credit(at_ms) if young_from else Amount(0, 0)
     newest_ms = 0
+    while not shortage.is_over:
+        credit = limits.credit(at_ms) if young_from else Amount(0, 0)
+        chosen = _choose_oldest(node_id, replace(shortage), young_from, credit)
+        if not chosen:
+            break
+        young = _amount(one for one in chosen if _is_young(one, young_from))
+        limits.take(at_ms, _amount(chosen).size_bytes, young)
+        newest_ms = max(newest_ms, chosen[-1].ended_ms)
+        for cause, group in early.divide(chosen, at_ms=at_ms).items():
+            reason = RemovalReason.EARLY if cause == early.EARLY else RemovalReason.EXPIRED
+            shortage.took(group, eviction.remove(group, reason, cause=cause))
+    if newest_ms:
+        early.tell_deletions(node_id, newest_ms, at_ms=at_ms)
+
+
+def _choose_oldest(
+    node_id: int, shortage: _Shortage, young_from: dict[int, int], credit: Amount
+) -> list[Candidate]:
+    """What goes next. Chosen before anything is removed, so that it can be removed camera by camera: the gaps
+    of a camera are then written once, and not for every page again."""
+    all_young_from = max(young_from.values(), default=0)
+    found: list[Candidate] = []
     for page in _pages(lambda after: eviction.oldest(node_id, SegmentState.KEPT, after), shortage):
         chosen = shortage.choose(_affordable(holds.unheld(page), young_from, credit))
         if not chosen and young_from and page[0].ended_ms > all_young_from:
             break
-        for cause, group in early.divide(chosen, at_ms=at_ms).items():
-            reason = RemovalReason.EARLY if cause == early.EARLY else RemovalReason.EXPIRED
-            shortage.took(group, eviction.remove(group, reason, cause=cause))
+        shortage.took(chosen, len(chosen))
+        found += chosen
         spent = _amount(one for one in chosen if _is_young(one, young_from))
-        limits.take(at_ms, _amount(chosen).size_bytes, spent)
         credit = Amount(credit.size_bytes - spent.size_bytes, credit.files - spent.files)
-        newest_ms = max([newest_ms, *(one.ended_ms for one in chosen)])
-    if newest_ms:
-        early.tell_deletions(node_id, newest_ms, at_ms=at_ms)
+        if len(found) >= _AT_ONCE:
+            break
+    return found
 
 
 def _young_from() -> dict[int, int]:

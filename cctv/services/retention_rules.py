@@ -25,7 +25,6 @@ DAY_MS = 86_400_000
 NIGHT_HOUR = 3  # of the site: when rules that were made stricter begin to hold
 _EVERY_S = 60.0  # a look at all cameras, when the last one found nothing
 _PASS_S = 2.0  # of every ten seconds: the ring and the floor have their turn
-_PAUSE_S = 0.005  # between two batches: SQLite's next writer polls for the lock
 NOT_LOCAL = (SegmentState.RING, SegmentState.EXPIRING, SegmentState.CLOUD)
 
 
@@ -101,7 +100,6 @@ def expire(node_id: int, *, at_ms: int | None = None, seconds: float = 3600.0) -
         if len(batch) >= eviction.BATCH:
             count += _remove(batch, spares_manual)
             batch = []
-            time.sleep(_PAUSE_S)
         if time.monotonic() > until:
             break
     return count + _remove(batch, spares_manual)

@@ -27,6 +27,7 @@ PARTS = (
     "verify",
     "transfer",
     "activity",
+    "retention",
 )
 LONG_SECONDS, QUICK_SECONDS = 300.0, 30.0
 
