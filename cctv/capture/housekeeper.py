@@ -39,6 +39,8 @@ class Housekeeper(threading.Thread):
             time.sleep(self._every_s)  # a starting worker has captures to adopt first
             if self._trouble() in _MAY_DELETE:
                 self._safely()
+            else:  # once it is well, what was written last before the trouble has no row yet
+                self._is_reconciled = False
 
     def _safely(self) -> None:
         with self._app.app_context():

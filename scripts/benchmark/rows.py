@@ -16,11 +16,13 @@ MINUTE_MS = 60_000
 DAY_MINUTES = 1_440
 # Every 6 hours 3 minutes are missing: 4 gaps a day.
 _HOLE_EVERY, _HOLE_MINUTES = 360, 3
+# More at once would meet the limit of a statement on a busy machine.
+_ROWS_AT_ONCE = 7_200
 
 _MINUTES = {
-    "postgresql": "SELECT generate_series(0, CAST(:last AS bigint)) AS m",
-    "sqlite": "WITH RECURSIVE minutes(m) AS (SELECT 0 UNION ALL SELECT m + 1 FROM minutes WHERE m < :last) "
-    "SELECT m FROM minutes",
+    "postgresql": "SELECT generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS m",
+    "sqlite": "WITH RECURSIVE minutes(m) AS (SELECT :first UNION ALL SELECT m + 1 FROM minutes "
+    "WHERE m < :last) SELECT m FROM minutes",
 }
 _INSERT = """
 INSERT INTO segment (stream_id, run_id, number, started_ms, ended_ms, start_ticks, duration_ticks,
@@ -72,19 +74,21 @@ def _fill_stream(camera: Camera, node: Node, start_ms: int, *, minutes: int) -> 
     db.session.flush()
     dialect = db.session.get_bind().dialect.name
     false = "false" if dialect == "postgresql" else "0"
-    db.session.execute(
-        text(_INSERT.format(minutes=_MINUTES[dialect], false=false)),
-        {
-            "stream": stream.id,
-            "run": run.id,
-            "start": start_ms,
-            "last": minutes - 1,
-            "every": _HOLE_EVERY,
-            "hole": _HOLE_MINUTES,
-            "gops": pack_gops([(800 + at * 750_000, at * 180_000) for at in range(30)]),
-            "sha256": "0" * 64,
-        },
-    )
+    for first in range(0, minutes, _ROWS_AT_ONCE):
+        db.session.execute(
+            text(_INSERT.format(minutes=_MINUTES[dialect], false=false)),
+            {
+                "stream": stream.id,
+                "run": run.id,
+                "start": start_ms,
+                "first": first,
+                "last": min(minutes, first + _ROWS_AT_ONCE) - 1,
+                "every": _HOLE_EVERY,
+                "hole": _HOLE_MINUTES,
+                "gops": pack_gops([(800 + at * 750_000, at * 180_000) for at in range(30)]),
+                "sha256": "0" * 64,
+            },
+        )
     for hole in range(_HOLE_EVERY - _HOLE_MINUTES, minutes, _HOLE_EVERY):
         begin = start_ms + hole * MINUTE_MS
         end = begin + _HOLE_MINUTES * MINUTE_MS

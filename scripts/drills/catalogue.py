@@ -12,7 +12,7 @@ from typing import Any
 
 from scripts.drills.trial import Trial
 
-MODULES = ("camera", "process", "nodes", "redis", "database", "disk", "power", "clock", "start")
+MODULES = ("camera", "process", "nodes", "redis", "database", "disk", "trouble", "power", "clock", "start")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Needs:
     """What the stage must have before the drill begins."""
 
     database: str = "any"  # sqlite, postgresql or any
-    volume: str = "folder"  # of the footage: folder, or a small file system: tmpfs, ext4
+    volume: str = "folder"  # of the footage: folder, or a small file system: tmpfs, ext4, thin
     power: bool = False  # everything on one image of a disk that can be cut off
     faketime: bool = False  # the clock of all parts can be set
     is_shared: bool = True  # by one drill after the other

@@ -193,7 +193,7 @@ class Stage:
                     server.close()
         for volume in (self.volume, self.disk):
             if volume is not None:
-                volume.unmount()
+                volume.close()
         if os.environ.get("DRILL_KEEP") != "1":
             shutil.rmtree(self.top, ignore_errors=True)
 

@@ -5,10 +5,14 @@ Needs the right to mount; nothing outside the drill's own folder is touched.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+_THIN_MB = 96  # what a thin disk may really take
 
 
 class CannotMount(RuntimeError):
@@ -26,13 +30,19 @@ def can_mount() -> bool:
 
 
 class Volume:
-    """A mounted file system of `size_mb`. `kind` is tmpfs or ext4 (in an image beside the folder)."""
+    """A mounted file system of `size_mb`. `kind` is tmpfs, ext4 (in an image beside the folder), or thin: an
+    ext4 whose image lies on a tmpfs of its own, so that writes can fail with EIO."""
 
     def __init__(self, folder: Path, kind: str, *, size_mb: int, inodes: int | None = None) -> None:
         self.folder = folder
         self.kind = kind
         self.image = folder.with_name(f"{folder.name}.img")
+        self._below = folder.with_name(f"{folder.name}.below")
         folder.mkdir(parents=True, exist_ok=True)
+        if kind == "thin":
+            self._below.mkdir()
+            _run(["mount", "-t", "tmpfs", "-o", f"size={_THIN_MB}m", "tmpfs", str(self._below)])
+            self.image = self._below / "image"
         if kind == "tmpfs":
             limit = f",nr_inodes={inodes}" if inodes else ""
             self._options = ["-t", "tmpfs", "-o", f"size={size_mb}m{limit}", "tmpfs"]
@@ -51,6 +61,24 @@ class Volume:
     def unmount(self) -> None:
         """Take it away in order; also while somebody still has files open."""
         subprocess.run(["umount", "-l", str(self.folder)], check=False, capture_output=True)
+
+    def close(self) -> None:
+        """Take it away for good, with what lies below it."""
+        self.unmount()
+        if self.kind == "thin":
+            subprocess.run(["umount", "-l", str(self._below)], check=False, capture_output=True)
+
+    @contextlib.contextmanager
+    def failing(self) -> Iterator[None]:
+        """A thin disk refuses every block that it has not yet (EIO), as a dying one does."""
+        ballast = self._below / "ballast"
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"\0" * 2**16)
+        try:
+            yield
+        finally:
+            ballast.unlink()
 
     def photograph(self) -> Path:
         """What the disk itself holds now, without what is still in memory: as a power cut leaves it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from flask import Flask
 
 from cctv import queue
@@ -34,5 +36,10 @@ def test_old_ring_files_go_once_the_disk_is_well_and_the_start_is_reconciled(con
         wait_until(lambda: not list(directory.glob("*.mp4")), 5, "their files to go")
         jobs = queue.queue(queue.media(node.key))
         wait_until(lambda: jobs.count, 5, "the start to be reconciled")
+        jobs.empty()
+        trouble[0] = "volume_missing"
+        time.sleep(0.2)
+        trouble[0] = None
+        wait_until(lambda: jobs.count, 5, "the return of the disk to be reconciled")
     finally:
         trouble[0] = "disk_hung"  # the thread ends with the process
