@@ -19,7 +19,7 @@ from cctv.blueprints._words import duration, minute
 from cctv.clock import now_ms
 from cctv.errors import Invalid
 from cctv.models import Camera, StreamKind
-from cctv.services import access, cameras, overview, status, timeline
+from cctv.services import access, activity, cameras, overview, status, timeline
 from cctv.services.access import Action
 from cctv.services.overview import Watched
 
@@ -28,6 +28,7 @@ blueprint = Blueprint("cameras", __name__, url_prefix="/cameras")
 FILTERS = {"all": "All", "live": "Live", "trouble": "Trouble", "off": "Off"}
 _HOUR_MS = 3_600_000
 _ROWS = 25
+_SEEN = 10  # times that something moved lately
 # Qualities of one big picture; the ones that the node makes itself cost about a core each.
 _MADE = {StreamKind.P720: "720p", StreamKind.P480: "480p", StreamKind.P360: "360p"}
 
@@ -137,6 +138,7 @@ def show(camera_id: int) -> ResponseReturnValue:
         version=_version([one]),
         spans=_hour(camera) if rights().of(camera).play_back else None,
         hour=_window(),
+        seen=activity.newest(camera.id, count=_SEEN),
         **_others(camera),
         summary=_live.summary([one.status]),
     )
@@ -169,7 +171,8 @@ def show_status(camera_id: int) -> ResponseReturnValue:
 def show_hour(camera_id: int) -> ResponseReturnValue:
     """The strip of the last hour, drawn anew every quarter of a minute."""
     camera = _camera(camera_id, Action.PLAYBACK)
-    return _htmx.render("cameras/_hour.html", camera=camera, spans=_hour(camera), hour=_window())
+    seen = activity.newest(camera.id, count=_SEEN)
+    return _htmx.render("cameras/_hour.html", camera=camera, spans=_hour(camera), hour=_window(), seen=seen)
 
 
 def _camera(camera_id: int, action: Action) -> Camera:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, update
 
 from cctv.clock import now_ms
 from cctv.errors import Conflict, Invalid
@@ -254,3 +254,23 @@ def tell_of_silence(*, at_ms: int | None = None) -> int:
     db.session.add(Event(at_ms=at_ms, kind=_KIND, severity="bad", text=text[:500]))
     db.session.commit()
     return len(late)
+
+
+def tell_trouble(camera_id: int, trouble: str, at_ms: int) -> None:
+    """Remember what went wrong with the camera; the first time also as an event, until it works again."""
+    before = db.session.scalar(select(Camera.activity_trouble).where(Camera.id == camera_id)) or ""
+    if before == trouble:
+        db.session.commit()
+        return
+    begin_writing()
+    db.session.execute(
+        update(Camera)
+        .where(Camera.id == camera_id)
+        .values(activity_trouble=trouble[:200])
+        .execution_options(synchronize_session=False)
+    )
+    if trouble and not before:
+        name = db.session.scalar(select(Camera.name).where(Camera.id == camera_id)) or "A camera"
+        text = f"{name}: activity could not be looked for everywhere - {trouble}."
+        db.session.add(Event(at_ms=at_ms, kind=_KIND, severity="bad", camera_id=camera_id, text=text[:500]))
+    db.session.commit()

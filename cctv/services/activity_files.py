@@ -30,6 +30,7 @@ class LookedFile:
 
     id: int
     stream_id: int
+    kind: str  # main or sub
     run_key: str
     number: int
     started_ms: int
@@ -95,6 +96,7 @@ def _files_of(stream: Stream, node_id: int, since_ms: int) -> list[LookedFile]:
         LookedFile(
             id=row.id,
             stream_id=row.stream_id,
+            kind=stream.kind,
             run_key=row.key,
             number=row.number,
             started_ms=row.started_ms,

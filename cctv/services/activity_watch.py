@@ -22,18 +22,20 @@ from cctv.media import zones
 from cctv.media.boxes import NotMedia
 from cctv.media.glances import MOST_BYTES, Clip, Glance, GlanceFailed
 from cctv.media.motion import Episode, Episodes, Watcher
-from cctv.models import Activity, Camera, Event
+from cctv.models import Activity, Camera, StreamKind
 from cctv.models.activity import LONGEST_ACTIVITY_MS
-from cctv.services import damaged, segments
+from cctv.services import activity, damaged, segments
 from cctv.services.activity import FIRST_MS, OLDEST_MS
 from cctv.services.activity_files import FILES_A_TURN, LookedFile, batches, find
+from cctv.services.finding import covered
 from cctv.services.wanted import lock_cameras, wanted
 from cctv.storage import paths, watch_memory
 
 DECODE_SECONDS = 30.0  # of one child; a minute of pictures takes about one
 PAUSE_MS = 8_000  # between two movements of one episode
 WARM_UP_MS = 12_000  # of pictures looked at again where nothing is remembered
-LEAST_APART_MS = 950  # key frames closer than this tell nothing new
+# Key frames closer than this are left out: a large one costs 20 ms, a small one 2 (docs/decisions).
+LEAST_APART_MS = {StreamKind.MAIN: 1_450, StreamKind.SUB: 950}
 _MOST_TRIES = 2  # of a file that ended this process
 
 _TICKS_PER_MS = 90
@@ -66,10 +68,14 @@ def watch(node_id: int, *, seconds: float = 100.0, at_ms: int | None = None) -> 
     count = 0
     with _alone() as is_alone:
         waiting = _camera_ids() if is_alone else []
+        if is_alone:
+            watch_memory.keep_only(config.current().data_dir, waiting)
         while waiting and time.monotonic() < until:
-            looked = {camera_id: _turn(camera_id, node_id, at_ms) for camera_id in waiting}
-            count += sum(looked.values())
-            waiting = [camera_id for camera_id, files in looked.items() if files >= FILES_A_TURN]
+            camera_id = waiting.pop(0)
+            files = _turn(camera_id, node_id, at_ms)
+            count += files
+            if files >= FILES_A_TURN:
+                waiting.append(camera_id)
     return count
 
 
@@ -104,7 +110,7 @@ def _turn(camera_id: int, node_id: int, at_ms: int) -> int:
     except Exception as error:
         db.session.rollback()
         _log.exception("camera %d: looking for activity failed", camera_id)
-        _tell(camera_id, f"{type(error).__name__}: {error}"[:200], at_ms)
+        activity.tell_trouble(camera_id, f"{type(error).__name__}: {error}"[:200], at_ms)
         return 0
 
 
@@ -119,7 +125,7 @@ def _look(camera_id: int, node_id: int, at_ms: int) -> int:
         db.session.commit()
         return 0
     look = _begin(camera, files[-1].stream_id, seen_ms)
-    trouble = ""
+    trouble = _passed_over(camera, seen_ms)
     count = 0
     fresh = [file for file in files if file.ended_ms > look.warm_from_ms]
     db.session.commit()  # no transaction waits for the decoder
@@ -129,8 +135,16 @@ def _look(camera_id: int, node_id: int, at_ms: int) -> int:
         if not _write(look, max(seen_ms, group[-1].ended_ms)):
             return count  # somebody else looked at this camera meanwhile
     _remember(look, files[-1].stream_id)
-    _tell(camera_id, trouble, at_ms)
+    activity.tell_trouble(camera_id, trouble, at_ms)
     return count
+
+
+def _passed_over(camera: Camera, seen_ms: int) -> str:
+    """What is too old to be looked at now, in words; nothing when there is no such footage."""
+    mark_ms = camera.activity_seen_ms
+    if mark_ms is None or mark_ms >= seen_ms or not covered(camera.id, mark_ms, seen_ms, open_file=False):
+        return ""
+    return f"what was recorded from {_clock(mark_ms)} to {_clock(seen_ms)} was not looked at in time"
 
 
 def _begin(camera: Camera, stream_id: int, seen_ms: int) -> _Look:
@@ -198,7 +212,7 @@ def _compare(look: _Look, files: list[LookedFile]) -> str:
                 unread += clip.add(
                     opened.fileno(),
                     wanted_keys,
-                    least_apart_ticks=LEAST_APART_MS * _TICKS_PER_MS,
+                    least_apart_ticks=LEAST_APART_MS[StreamKind(file.kind)] * _TICKS_PER_MS,
                     start_ticks=file.start_ticks,
                 )
             except (NotMedia, OSError):
@@ -283,25 +297,3 @@ def _remember(look: _Look, stream_id: int) -> None:
         watch_memory.save(config.current().data_dir, look.camera_id, kept)
     except OSError as error:
         _log.warning("camera %d: what was seen cannot be remembered: %s", look.camera_id, error.strerror)
-
-
-def _tell(camera_id: int, trouble: str, at_ms: int) -> None:
-    """Remember what went wrong with the camera; the first time also as an event, until it works again."""
-    before = db.session.scalar(select(Camera.activity_trouble).where(Camera.id == camera_id)) or ""
-    if before == trouble:
-        db.session.commit()
-        return
-    begin_writing()
-    db.session.execute(
-        update(Camera)
-        .where(Camera.id == camera_id)
-        .values(activity_trouble=trouble[:200])
-        .execution_options(synchronize_session=False)
-    )
-    if trouble and not before:
-        name = db.session.scalar(select(Camera.name).where(Camera.id == camera_id)) or "A camera"
-        text = f"{name}: activity could not be looked for everywhere - {trouble}."
-        db.session.add(
-            Event(at_ms=at_ms, kind="activity", severity="bad", camera_id=camera_id, text=text[:500])
-        )
-    db.session.commit()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import zipfile
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -71,6 +72,14 @@ def forget(data_dir: Path, camera_id: int) -> None:
     for path in (_path(data_dir, camera_id), _trying_path(data_dir, camera_id)):
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def keep_only(data_dir: Path, camera_ids: Iterable[int]) -> None:
+    """Forget the other cameras: what is kept holds a picture."""
+    kept = {str(camera_id) for camera_id in camera_ids}
+    for path in (Path(data_dir) / "activity").glob("*.npz"):
+        if path.stem not in kept:
+            path.unlink(missing_ok=True)
 
 
 def begin_try(data_dir: Path, camera_id: int, segment_id: int) -> int:

@@ -270,3 +270,28 @@ def test_it_is_told_once_an_hour_that_nobody_looks(camera: Camera) -> None:
     assert activity.tell_of_silence(at_ms=START + 710_000) == 1
     (event,) = db.session.scalars(select(Event))
     assert event.text.startswith("No activity is looked for on Camera 1")
+
+
+def test_pictures_of_cameras_that_are_not_watched_any_more_are_forgotten(camera: Camera) -> None:
+    put(camera)
+    look()
+    remembered = config.current().data_dir / "activity" / f"{camera.id}.npz"
+    assert remembered.exists()
+    camera.is_enabled = False
+    db.session.commit()
+    look()
+    assert not remembered.exists()
+
+
+def test_what_is_too_old_to_be_looked_at_is_said(camera: Camera) -> None:
+    put(camera)
+    look()
+    later = put_real_run(
+        camera, node=make_node(), picture=STILL, seconds=24, ordinal=2, shift_ms=8 * 3_600_000
+    )
+    camera.activity_seen_ms = START + 4_000
+    db.session.commit()
+    segments.index(closed_files(later))
+    look(at_ms=START + 8 * 3_600_000 + 60_000)
+    db.session.refresh(camera)
+    assert "was not looked at in time" in camera.activity_trouble
