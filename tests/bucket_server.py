@@ -305,8 +305,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         token = secrets.token_hex(8)
         self.front.tokens.add(token)
-        body = {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
-        self.reply(200, json.dumps(body).encode(), **{"Content-Type": "application/json"})
+        granted = {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
+        self.reply(200, json.dumps(granted).encode(), **{"Content-Type": "application/json"})
 
     def _refusal(self) -> tuple[int, bytes] | None:
         """What Google would not do."""
@@ -384,7 +384,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._body = b""
         limit = fault.after_bytes if fault and fault.after_bytes not in (None, -1) else None
         while self._left:
-            block = self.rfile.read1(min(_BLOCK, self._left))  # type: ignore[attr-defined]
+            block = self.rfile.read1(min(_BLOCK, self._left))
             if not block:
                 return False
             self._left -= len(block)

@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from cctv import create_app
 from cctv.extensions import db
@@ -68,9 +69,9 @@ def _round(camera: Camera, whole: Path, minutes: int) -> tuple[float, float, flo
     _warm(whole)
     waited: list[float] = []
 
-    def timed(descriptor: int) -> None:
+    def timed(fd: Any) -> None:
         began = time.monotonic()
-        sync(descriptor)
+        sync(fd)
         waited.append(time.monotonic() - began)
 
     sync, os.fsync = os.fsync, timed
