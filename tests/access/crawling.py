@@ -21,7 +21,7 @@ _CHANGES = {
     "hx-delete": "DELETE",
     "formaction": "POST",
 }
-_MOST = 400
+_MOST = 600
 _ALIKE = 4  # of addresses that differ in a number alone, so many are walked: the pages of people are many
 _NUMBER = re.compile(r"/(\d+)(?=/|$)")
 # Two addresses that differ only in these show the same page at another time.
