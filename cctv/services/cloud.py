@@ -37,6 +37,7 @@ _SIGN_IN = {
     "https://accounts.google.com/o/oauth2/token",
 }
 _UNIVERSE = "googleapis.com"
+_UNREADABLE = "unreadable"  # no JSON, so no key
 _NO_BUCKET = "No bucket is set up. Ask the owner to open Settings, Cloud."
 
 
@@ -100,7 +101,7 @@ def open_bucket(name: str | None = None) -> Bucket:
     """The bucket, or the one of this name that older copies are in.
 
     Raises:
-        Unavailable: none is set up; or the key cannot be read with this SECRET_KEY.
+        Unavailable: none is set up.
     """
     found = access()
     if found is None:
@@ -248,15 +249,24 @@ def _access() -> Access:
         bucket=str(settings.get("cloud_bucket")),
         project=str(settings.get("cloud_project")),
         prefix=prefix,
-        key=keys.decrypt(sealed) if sealed else "",
+        key=_unsealed(sealed) if sealed else "",
         endpoint=told.gcs_endpoint,
     )
+
+
+def _unsealed(sealed: str) -> str:
+    try:
+        return keys.decrypt(sealed)
+    except Unavailable:
+        return _UNREADABLE  # pages go on; whoever uses it is refused with a sentence
 
 
 def _account(found: Access) -> str:
     """Whose key it is, for a person."""
     if found.key_path:
         return f"the key in {found.key_path}"
+    if found.key == _UNREADABLE:
+        return "one that cannot be read any more, as SECRET_KEY has changed: paste it again"
     return str(json.loads(found.key).get("client_email", "")) if found.key else ""
 
 

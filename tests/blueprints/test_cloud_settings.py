@@ -13,6 +13,7 @@ from cctv.config import Config
 from cctv.extensions import begin_writing, db
 from cctv.models import AuditEntry, Node, Role, Setting
 from cctv.services import cloud, cloud_trials, sessions, settings
+from cctv.storage.bucket_faults import BucketFault
 from tests.blueprints.camera_rows import HTMX, add_person
 from tests.bucket_server import BUCKET, Front
 from tests.fixtures.application import sign_in
@@ -95,6 +96,16 @@ def test_a_key_goes_in_sealed_and_never_comes_out(app: Flask, boss: FlaskClient,
     boss.post("/settings/cloud", data=form(forgets_key="y"))
     with app.app_context():
         assert settings.get("cloud_credential_sealed") == ""
+
+
+def test_a_key_that_cannot_be_read_breaks_no_page(app: Flask, boss: FlaskClient, front: Front) -> None:
+    boss.post("/settings/cloud", data=form(key=front.key()))
+    app.config["SECRET_KEY"] = "another secret of the tests, longer than the shortest"
+    with app.app_context():
+        told = cloud.read()
+        assert "paste it again" in told.account
+        with pytest.raises(BucketFault, match="no key of a service account"):
+            cloud.open_bucket().sign_in()
 
 
 def test_what_is_wrong_is_said_at_its_field(boss: FlaskClient) -> None:

@@ -183,23 +183,22 @@ class TestBytes:
             assert "Location" not in response.headers
         assert len(front.asked) == asked
 
-    @pytest.mark.parametrize(
-        ("wanted", "status", "part"),
-        [(None, 200, slice(None)), ("bytes=5-104", 206, slice(5, 105)), ("bytes=-7", 206, slice(-7, None))],
-    )
-    def test_browsers_get_the_bytes_from_this_origin(
-        self, app: Flask, owner: User, front: Front, wanted: str | None, status: int, part: slice
-    ) -> None:
+    def test_browsers_get_the_bytes_from_this_origin(self, app: Flask, owner: User, front: Front) -> None:
         with app.app_context():
             camera, directory, contents = filmed_in_cloud()
             url = stored_url(camera, directory, media_token(owner, camera.id, Action.PLAYBACK))
-        headers: dict[str, Any] = BROWSER | ({"Range": wanted} if wanted else {})
         client: FlaskClient = app.test_client()
-        response = client.get(url, headers=headers)
-        assert (response.status_code, response.data) == (status, contents[1][part])
+        for wanted, status, part in (
+            (None, 200, slice(None)),
+            ("bytes=5-104", 206, slice(5, 105)),
+            ("bytes=-7", 206, slice(-7, None)),
+        ):
+            headers: dict[str, Any] = BROWSER | ({"Range": wanted} if wanted else {})
+            response = client.get(url, headers=headers)
+            assert (response.status_code, response.data) == (status, contents[1][part])
         assert client.get(url, headers=BROWSER | {"Range": "bytes=99999999-"}).status_code == 416
         front.answer(r"GET /", 403, times=-1)
-        refused = client.get(url, headers=headers)
+        refused = client.get(url, headers=BROWSER)
         assert refused.status_code == 503
         assert "only in the cloud" in refused.text
 

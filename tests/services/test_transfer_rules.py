@@ -12,7 +12,7 @@ from tests.bucket_server import Front
 from tests.fixtures.bucket import in_cloud
 from tests.services.footage import MINUTE, T0, index_spans, make_camera
 
-pytestmark = [pytest.mark.each_database, pytest.mark.usefixtures("context")]
+pytestmark = pytest.mark.usefixtures("context")
 
 NOW = T0 + 10 * MINUTE
 
@@ -74,6 +74,7 @@ def test_what_somebody_started_to_record() -> None:
     assert wanted("recording") == [(2, transfer_rows.BY_RULE), (3, transfer_rows.BY_RULE)]
 
 
+@pytest.mark.each_database
 def test_what_schedules_record() -> None:
     camera = filmed()
     mode = db.session.query(ModeChange).filter_by(camera_id=camera.id).one()
@@ -90,6 +91,7 @@ def test_what_moved_with_the_seconds_around_it() -> None:
     assert [minute for minute, _ in wanted("activity")] == [4, 5]  # ten seconds before
 
 
+@pytest.mark.each_database
 def test_what_is_locked_however_old_and_before_the_rest() -> None:
     camera = filmed()
     add(recording(camera, 0, 1, locked_by="Olive", locked_reason="x"))

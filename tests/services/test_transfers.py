@@ -99,7 +99,7 @@ def test_names_end_in_bits_that_nobody_can_guess() -> None:
     assert tails[0] != tails[1]
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 503])
 def test_trouble_of_google_only_takes_longer(emulator: Emulator, front: Front, status: int) -> None:
     (segment,) = footage_of([600_000])
     (transfer,) = ask([segment])
