@@ -11,6 +11,7 @@ from cctv.blueprints import (
     honeypot,
     playback,
     recording_actions,
+    recording_holds,
     recordings,
     search,
     setup,
@@ -58,6 +59,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(playback.blueprint)
     app.register_blueprint(recordings.blueprint)
     app.register_blueprint(recording_actions.blueprint)
+    app.register_blueprint(recording_holds.blueprint)
     app.register_blueprint(stills.blueprint)
     app.register_blueprint(system_health.blueprint)
     app.register_blueprint(audit.blueprint)

@@ -28,6 +28,8 @@ from cctv.services.wanted import FOREVER_MS, lock_cameras, wanted
 
 LONGEST_REASON = 300
 LONGEST_NOTE = 500
+LONGEST_HOLD_MS = 25 * 3_600_000  # a day, also when the clocks change
+_AHEAD_MS = 2_000  # a page's clock may be a little fast
 _GONE = "This recording does not exist (any more)."
 
 
@@ -87,8 +89,35 @@ def lock_part(recording: Recording, user: User, *, start_ms: int, end_ms: int, r
     if start_ms >= end_ms:
         db.session.rollback()
         raise Invalid({"end_ms": "The end must be after the start, and both inside the recording."})
-    part = Recording(
-        camera_id=recording.camera_id,
+    part = _hold(recording.camera_id, user, start_ms, end_ms, reason)
+    db.session.commit()
+    return part
+
+
+def hold(camera_id: int, user: User, *, start_ms: int, end_ms: int, reason: str) -> Recording:
+    """Hold what a camera recorded in [start_ms, end_ms), whatever kept it: a recording of its own.
+
+    Raises:
+        Invalid: keys reason, start_ms, end_ms.
+    """
+    reason = checked_reason(reason)
+    if not 0 <= start_ms < end_ms <= now_ms() + _AHEAD_MS:
+        raise Invalid({"end_ms": "The end must be after the start, and not in the future."})
+    if end_ms - start_ms > LONGEST_HOLD_MS:
+        raise Invalid({"end_ms": "Lock at most a day at a time."})
+    begin_writing()
+    lock_cameras([camera_id])
+    if not segments.find_segments(camera_id, start_ms, end_ms, ring=True, open_file=False):
+        db.session.rollback()
+        raise Invalid({"start_ms": "Nothing is recorded in this time."})
+    held = _hold(camera_id, user, start_ms, end_ms, reason)
+    db.session.commit()
+    return held
+
+
+def _hold(camera_id: int, user: User, start_ms: int, end_ms: int, reason: str) -> Recording:
+    held = Recording(
+        camera_id=camera_id,
         kind=RecordingKind.MANUAL,
         started_ms=start_ms,
         ended_ms=end_ms,
@@ -96,12 +125,11 @@ def lock_part(recording: Recording, user: User, *, start_ms: int, end_ms: int, r
         locked_by=user.name,
         locked_reason=reason,
     )
-    db.session.add(part)
+    db.session.add(held)
     db.session.flush()
-    segments.keep(recording.camera_id, start_ms, end_ms)
-    _tell("recording.lock", part, reason=reason, started_ms=start_ms, ended_ms=end_ms)
-    db.session.commit()
-    return part
+    segments.keep(camera_id, start_ms, end_ms)
+    _tell("recording.lock", held, reason=reason, started_ms=start_ms, ended_ms=end_ms)
+    return held
 
 
 def write_note(recording: Recording, text: str) -> None:

@@ -377,6 +377,36 @@ class TestMany:
             assert reasons == ["rule", "left"]
 
 
+class TestAPartOfTheTimeline:
+    def test_it_is_held_with_a_reason_where_there_is_footage(
+        self, app: Flask, signed_in: FlaskClient, camera_id: int
+    ) -> None:
+        empty = film(app, number=2, minutes=0)
+        part = {"cams": f"{camera_id},{empty}", "from": NOON + MINUTE, "to": NOON + 3 * MINUTE}
+        dialog = signed_in.get("/recordings/hold", query_string=part, headers=HTMX).text
+        assert "Gate, Camera 2" in dialog and "12:01–12:03" in dialog and "<html" not in dialog
+        refused = signed_in.post("/recordings/hold", data={**part, "reason": ""}, headers=HTMX)
+        assert refused.status_code == 422 and "Say why" in refused.text
+        done = signed_in.post("/recordings/hold", data={**part, "reason": "Theft"}, headers=HTMX)
+        assert "2 min of Gate locked. 1 had no footage then." in done.headers["HX-Trigger"]
+        assert len(ids(signed_in.get("/recordings?lock=locked&q=theft", headers=HTML).text)) == 1
+
+    def test_what_cannot_be_is_refused_in_words(
+        self, app: Flask, signed_in: FlaskClient, camera_id: int
+    ) -> None:
+        for span, words in (
+            ((NOON + 10 * 24 * 60 * MINUTE, NOON + 11 * 24 * 60 * MINUTE), "not in the future"),
+            ((NOON, NOON), "after the start"),
+            ((NOON - 26 * 60 * MINUTE, NOON), "at most a day"),
+            ((NOON - 60 * MINUTE, NOON - 50 * MINUTE), "Nothing is recorded"),
+        ):
+            part = {"cams": camera_id, "from": span[0], "to": span[1], "reason": "x"}
+            refused = signed_in.post("/recordings/hold", data=part, headers=HTMX)
+            assert refused.status_code == 422 and words in refused.text, words
+        assert signed_in.get("/recordings/hold?cams=&from=x", headers=HTML).status_code == 404
+        assert signed_in.get("/recordings/hold?cams=9999&from=1&to=2", headers=HTML).status_code == 404
+
+
 def test_what_is_locked_outlives_its_camera_and_is_still_seen(
     app: Flask, signed_in: FlaskClient, camera_id: int
 ) -> None:

@@ -41,6 +41,7 @@ export class Clip {
     start: () => this.mark("from", this.page.at),
     end: () => this.mark("to", this.page.at),
     make: () => this.make(),
+    lock: () => this.isWhole && this.openDialog("/recordings/hold"),
     play: () => this.play(),
     drop: () => this.set(null, null),
   };
@@ -76,9 +77,9 @@ export class Clip {
     else this.set(at - AROUND_MS, at + AROUND_MS);
   }
 
-  openDialog() {
+  openDialog(path = "/exports/new") {
     const query = new URLSearchParams({ cams: this.cameras.map((player) => player.camera).join(","), from: this.from, to: this.to, stay: "1" });
-    htmx.ajax("GET", `/exports/new?${query}`, { target: "#dlg", swap: "innerHTML" });
+    htmx.ajax("GET", `${path}?${query}`, { target: "#dlg", swap: "innerHTML" });
   }
 
   play() {
@@ -121,7 +122,7 @@ export class Clip {
     const [start, end] = [timeline.share(this.from), timeline.share(this.to)].map((share) => Math.min(1, Math.max(0, share)));
     band.hidden = !this.isWhole || end <= start;
     Object.assign(band.style, { left: `${start * 100}%`, width: `${(end - start) * 100}%` });
-    for (const name of ["play", "export"]) this.bar.querySelector(`[data-when="${name}"]`).disabled = !this.isWhole;
+    for (const button of this.bar.querySelectorAll("[data-when]")) button.disabled = !this.isWhole;
     this.bar.querySelector(".pb-clip-what").textContent = this.said();
   }
 
