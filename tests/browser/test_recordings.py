@@ -86,6 +86,18 @@ def test_a_recording_plays_below_its_row_and_enter_opens_it(boss: Page) -> None:
     boss.wait_for_url("**/playback?cams=*")
 
 
+def test_a_part_of_the_timeline_is_locked_from_its_clip(boss: Page) -> None:
+    base = boss.url.removesuffix("/recordings")
+    boss.goto(f"{base}/playback?cams=1&t={START + 2000}&sel={START + 1000}-{START + 5000}")
+    boss.get_by_role("button", name="Lock…").click()
+    boss.locator("#dlg").get_by_label("Reason").fill("Theft of a ladder")
+    boss.locator("#dlg").get_by_role("button", name="Lock", exact=True).click()
+    expect(boss.locator("#toasts").get_by_text("4 s of Camera 1 locked.")).to_be_visible()
+    expect(boss.locator("#dlg")).to_be_hidden()
+    boss.goto(f"{base}/recordings?q=ladder")
+    expect(boss.locator(".rec-row")).to_have_count(1)
+
+
 def test_a_filter_is_undone_by_the_back_button(boss: Page) -> None:
     boss.select_option("#lock", "locked")
     expect(boss.locator(".rec-row")).to_have_count(1)
