@@ -23,6 +23,7 @@ from cctv.storage import disk
 MARGIN_BYTES = 1_000_000_000  # an export leaves so much free, or a twentieth of a small disk
 _MARGIN_SHARE = 0.05
 MOST_SHARE = 0.25  # of the disk for all exports together: footage must not go for them
+SHARE_OF_ONE = 0.25  # of that, for somebody who exports only some cameras: the others need room as well
 _UNDER_WAY = (ExportState.QUEUED, ExportState.RUNNING)
 _NO_WORD = re.compile(r"[^\w.]+", re.UNICODE)
 _OURS = re.compile(r"([1-9][0-9]{0,9})\.(?:mp4|zip|part)|fetched-[0-9a-f]{16}\.part")
@@ -76,18 +77,26 @@ def list_files() -> Iterable[tuple[int, Path]]:
             yield int(match[1] or 0), path
 
 
-def room(node_id: int | None) -> Room:
-    """What another export may take on this machine. What is being made counts with its estimate."""
+def room(node_id: int | None, *, user_id: int | None = None) -> Room:
+    """What another export may take on this machine. What is being made counts with its estimate.
+
+    `user_id`: of a person who has only a part of the share.
+    """
     usage = disk.usage(folder())
-    rows = db.session.execute(
+    sizes = (
         select(Export.state, func.sum(func.coalesce(Export.size_bytes, Export.estimated_bytes)))
         .where(Export.state.in_([*_UNDER_WAY, ExportState.READY]), Export.node_id == node_id)
         .group_by(Export.state)
-    ).all()
-    taken = {state: int(size or 0) for state, size in rows}
+    )
+    taken = {state: int(size or 0) for state, size in db.session.execute(sizes)}
+    share = int(usage.total_bytes * MOST_SHARE)
+    left = share - sum(taken.values())
+    if user_id is not None:
+        own = db.session.execute(sizes.where(Export.user_id == user_id))
+        left = min(left, int(share * SHARE_OF_ONE) - sum(int(size or 0) for _, size in own))
     promised = sum(taken.get(state, 0) for state in _UNDER_WAY)
     free = usage.free_bytes - margin(usage.total_bytes) - promised
-    return Room(free, int(usage.total_bytes * MOST_SHARE) - sum(taken.values()))
+    return Room(free, left)
 
 
 def margin(total_bytes: int) -> int:

@@ -73,12 +73,15 @@ def estimate(user: User, wish: Wish) -> Estimate:
         raise Invalid({"started_ms": "Nothing was recorded in this time."})
     node_id = _node_of([part for found in parts.values() for part in found])
     is_here = node_id == nodes.this_node().id
+    has_all = access.Rights(user).extent(Action.EXPORT) == access.Scope.ALL
     return Estimate(
         cameras=cameras,
         empty=[camera for camera, found in parts.items() if not found],
         recorded_ms=max(_recorded_ms(found) for found in parts.values()),
         size_bytes=_size_of(wish, [part for found in parts.values() for part in found]),
-        most_bytes=export_files.room(node_id).most_bytes if is_here else None,
+        most_bytes=export_files.room(node_id, user_id=None if has_all else user.id).most_bytes
+        if is_here
+        else None,
         node_id=node_id,
     )
 

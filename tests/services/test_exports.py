@@ -183,6 +183,22 @@ class TestBeforeItStarts:
             exports.create_export(boss, Wish((camera.id,), T0, T0 + MINUTE))
         assert db.session.query(Export).count() == 0
 
+    def test_a_visitor_does_not_take_the_room_of_all_others(
+        self, boss: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        camera, vera = make_camera(since_ms=T0), person(Role.VISITOR, "Vera")
+        index_spans(camera, [(T0, T0 + MINUTE)])
+        db.session.execute(db.text("update segment set size_bytes = 4200000000"))
+        db.session.execute(db.text(f"update run set node_id = {nodes.this_node().id}"))
+        db.session.add(CameraGrant(user_id=vera.id, camera_id=camera.id, action="export"))
+        db.session.commit()
+        monkeypatch.setattr(disk, "usage", lambda path: Usage(100_000_000_000, 90_000_000_000, 9))
+        wish = Wish((camera.id,), T0, T0 + MINUTE)
+        exports.create_export(vera, wish)
+        with pytest.raises(Invalid, match=r"Needs 4\.2 GB, free for exports 2\.0 GB"):
+            exports.create_export(vera, wish)
+        exports.create_export(boss, wish)
+
     def test_nothing_recorded_the_future_and_too_long_are_named(self, boss: User) -> None:
         camera = filmed()
         for start, end, said in (
