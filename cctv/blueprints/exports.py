@@ -172,7 +172,8 @@ def _form_page(cameras: list[Camera]) -> dict[str, Any]:
 
 
 def _shared() -> dict[str, Any]:
-    return {"thumb": _thumb, "keep_days": exports.KEEP_DAYS, "sees_all": _sees_all()}
+    shared = {"thumb": _thumb, "keep_days": exports.KEEP_DAYS, "sees_all": _sees_all()}
+    return shared | {"rights": rights()}
 
 
 def _thumb(line: Line) -> str | None:
