@@ -145,4 +145,9 @@ def test_hostile_bytes_are_decoded_in_confinement() -> None:
     command = tools.confined(["sh", "-c", "ulimit -t; ulimit -f; ulimit -n; cat /proc/self/status"])
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=5)
     assert done.stdout.split("\n")[:3] == ["10", "0", "64"]
+    seen = subprocess.run(
+        tools.confined(["cat", "/proc/net/dev"]), capture_output=True, text=True, check=True, timeout=5
+    )
+    networks = {line.partition(":")[0].strip() for line in seen.stdout.splitlines()[2:]}
+    assert networks == {"lo"} or not tools._unshare(), "its own loopback, which leads nowhere"
     assert snapshots.decode(b"not a video at all" * 100) == b""
