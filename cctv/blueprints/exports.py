@@ -122,7 +122,8 @@ def show(export_id: int) -> ResponseReturnValue:
     """One export: how far, or what it holds."""
     export = export_list.get_export(current_user, export_id)
     (line,) = _exports.lines([export])
-    response = _htmx.render("exports/show.html", "export", **_exports.page_of(line), **_shared())
+    plays = [camera_id for camera_id in export.camera_ids if rights().may_see_past(camera_id)]
+    response = _htmx.render("exports/show.html", "export", plays=plays, **_exports.page_of(line), **_shared())
     return _announce(response, [export] if _htmx.is_htmx() and not line.is_under_way else [])
 
 
