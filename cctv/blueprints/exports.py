@@ -173,8 +173,7 @@ def _form_page(cameras: list[Camera]) -> dict[str, Any]:
 
 
 def _shared() -> dict[str, Any]:
-    shared = {"thumb": _thumb, "keep_days": exports.KEEP_DAYS, "sees_all": _sees_all()}
-    return shared | {"rights": rights()}
+    return {"thumb": _thumb, "keep_days": exports.KEEP_DAYS, "sees_all": _sees_all()}
 
 
 def _thumb(line: Line) -> str | None:
