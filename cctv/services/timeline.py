@@ -15,8 +15,8 @@ from cctv import causes
 from cctv.clock import day_bounds_ms, now_ms
 from cctv.extensions import db
 from cctv.intervals import Interval, clip, intersect, union
-from cctv.models import Recording, RecordingKind, Segment, SegmentState
-from cctv.services import activity, damaged, elsewhere, gaps, planned, settings
+from cctv.models import Recording, RecordingKind, Segment
+from cctv.services import activity, damaged, elsewhere, gaps, planned, settings, timeline_copies
 from cctv.services.activity import Mark
 from cctv.services.damaged import DamagedFile
 from cctv.services.finding import (
@@ -29,6 +29,7 @@ from cctv.services.finding import (
     stream_id_of,
 )
 from cctv.services.gap_causes import ExplainedGap
+from cctv.services.timeline_copies import LaneCopy
 from cctv.services.wanted import wanted
 
 _STEP = 300  # files a look when searching for the next footage: about five hours
@@ -58,6 +59,7 @@ class Lane:
     activity: list[Mark] = field(default_factory=list)
     damaged: list[DamagedFile] = field(default_factory=list)  # files whose pictures may not all be seen
     cloud: list[Interval] = field(default_factory=list)  # of what is recorded: only in the bucket
+    copies: list[LaneCopy] = field(default_factory=list)  # copies that are not there yet, or failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ def lanes(
     explained = gaps.explain(missing, start_ms, until_ms, at_ms=at_ms)
     manual, locked = _recordings(ids, start_ms, until_ms)
     harmed = damaged.of_cameras(ids, start_ms, until_ms)
-    only_there = _only_in_cloud(ids, start_ms, until_ms)
+    only_there = timeline_copies.only_in_cloud(ids, start_ms, until_ms)
+    copies = timeline_copies.under_way(ids, start_ms, until_ms)
     moved = activity.marks(ids, start_ms, until_ms, resolution_ms=resolution_ms)
     answer = []
     for camera_id in ids:
@@ -114,6 +117,7 @@ def lanes(
                 activity=moved[camera_id],
                 damaged=[one.clipped(start_ms, until_ms) for one in harmed[camera_id]],
                 cloud=union(intersect(only_there[camera_id], recorded), join_ms=resolution_ms),
+                copies=timeline_copies.joined(copies[camera_id], max(resolution_ms, TOLERANCE_MS)),
             )
         )
     return answer
@@ -299,23 +303,6 @@ def _recordings(
         if locked_by is not None:
             locked[camera_id] += shown
     return manual, locked
-
-
-def _only_in_cloud(camera_ids: list[int], start_ms: int, end_ms: int) -> dict[int, list[Interval]]:
-    """By camera, the times of files that are no more on any of our disks."""
-    found: dict[int, list[Interval]] = {camera_id: [] for camera_id in camera_ids}
-    streams = main_streams(camera_ids)
-    query = select(Segment.stream_id, Segment.started_ms, Segment.ended_ms).where(
-        Segment.stream_id.in_(streams),
-        Segment.started_ms > start_ms - LONGEST_FILE_MS,
-        Segment.started_ms < end_ms,
-        Segment.ended_ms > start_ms,
-        # Not "is in the cloud": SQLite would leave the index by time for the one by state.
-        Segment.state.not_in([SegmentState.KEPT, *NOT_KEPT]),
-    )
-    for stream_id, started, ended in db.session.execute(query):
-        found[streams[stream_id]].append((started, ended))
-    return {camera_id: union(spans, join_ms=TOLERANCE_MS) for camera_id, spans in found.items()}
 
 
 def _kept_files(

@@ -224,6 +224,18 @@ class TestAge:
         camera, _directory, _contents = filmed_in_cloud()
         (lane,) = timeline.lanes([camera.id], E0, E0 + 12_000, at_ms=LATER)
         assert lane.cloud == [(E0, E0 + 12_000)]
+        assert lane.copies == []
+        begin_writing()
+        db.session.query(Transfer).filter_by(id=1).update({"state": "failed", "cause": "It is gone."})
+        db.session.query(Transfer).filter(Transfer.id > 1).update({"state": "pending"})
+        db.session.commit()
+        (lane,) = timeline.lanes([camera.id], E0, E0 + 12_000, at_ms=LATER)
+        said = [(one.started_ms - E0, one.ended_ms - E0, one.state) for one in lane.copies]
+        assert said == [(0, 4_000, "failed"), (4_000, 12_000, "waiting")]
+        assert "It is gone." in lane.copies[0].sentence
+        begin_writing()
+        db.session.query(Transfer).update({"state": "verified"})
+        db.session.commit()
         told = health_figures.collect()["cloud"]
         assert (told["state"], told["waiting"], told["failed"]) == ("ok", 0, 0)
 

@@ -15,6 +15,7 @@ from cctv.config import Config
 from cctv.extensions import begin_writing, db
 from cctv.models import Event, Recording, Segment, SegmentState, Transfer, TransferState
 from cctv.services import cloud, expiry, settings, transfer_rows, transfers, uploads
+from cctv.storage import bucket_faults
 from tests.bucket_server import Emulator, Front
 from tests.fixtures.bucket import in_cloud
 from tests.services.footage import MINUTE, T0
@@ -109,6 +110,13 @@ def test_trouble_of_google_only_takes_longer(emulator: Emulator, front: Front, s
     assert again(transfer).state == TransferState.PENDING
     assert again(transfer).next_at > utcnow()
     assert is_whole(work_until_verified(transfer), segment, emulator)
+
+
+def test_pauses_grow_with_jitter_up_to_a_quarter_of_an_hour_and_obey_google() -> None:
+    for tries, least, most in ((1, 0.5, 2), (5, 8, 32), (50, 225, 900)):
+        assert all(least <= bucket_faults.pause_s(tries) <= most for _ in range(50))
+    assert bucket_faults.pause_s(1, 120) == 120
+    assert bucket_faults.pause_s(1, 86_400) == bucket_faults.LONGEST_WAIT_S
 
 
 def test_a_reset_in_the_middle_goes_on_where_the_bucket_stopped(
