@@ -94,37 +94,37 @@ def test_the_night_goes_on_into_the_next_day_and_dates_have_their_own(
         assert db.session.get_one(Camera, 1).recording_mode == "continuous"
 
 
-@pytest.mark.parametrize(
-    ("rows", "more", "sentence"),
-    [
-        ([(WORKDAYS, "soon", "19:00", "continuous")], {}, "soon is not a time"),
-        ([(WORKDAYS, "06:10", "19:00", "continuous")], {}, "06:10: use quarters of an hour"),
-        ([([], "06:00", "19:00", "continuous")], {}, "Choose the days."),
-        ([(["0"], "06:00", "19:00", "always")], {}, "Choose continuous or on activity."),
-        (
-            [(["0"], "06:00", "19:00", "continuous"), (["0"], "18:00", "20:00", "activity")],
-            {},
-            "Monday: 18:00 to 19:00 is there twice",
-        ),
-        ([], dated(("31.12.2098", "off", "", "")), "Type the date as year-month-day"),
-        ([], dated(("2098-12-31", "activity", "10:00", "09:00")), "The end must be after the start"),
-        ([], {"name": " "}, "Give the schedule a name."),
-        ([], {"name": "Always"}, "There is a schedule called Always already."),
-        ([], {"camera": "99"}, "One of these cameras does not exist"),
-        ([], {"version": "7"}, "Somebody else changed this schedule in the meantime."),
-    ],
-)
+REFUSED: list[tuple[list[Any], dict[str, Any], str]] = [
+    ([(WORKDAYS, "soon", "19:00", "continuous")], {}, "soon is not a time"),
+    ([(WORKDAYS, "06:10", "19:00", "continuous")], {}, "06:10: use quarters of an hour"),
+    ([([], "06:00", "19:00", "continuous")], {}, "Choose the days."),
+    ([(["0"], "06:00", "19:00", "always")], {}, "Choose continuous or on activity."),
+    (
+        [(["0"], "06:00", "19:00", "continuous"), (["0"], "18:00", "20:00", "activity")],
+        {},
+        "Monday: 18:00 to 19:00 is there twice",
+    ),
+    ([], dated(("31.12.2098", "off", "", "")), "Type the date as year-month-day"),
+    ([], dated(("2098-12-31", "activity", "10:00", "09:00")), "The end must be after the start"),
+    ([], {"name": " "}, "Give the schedule a name."),
+    ([], {"name": "Always"}, "There is a schedule called Always already."),
+    ([], {"camera": "99"}, "One of these cameras does not exist"),
+    ([], {"version": "7"}, "Somebody else changed this schedule in the meantime."),
+]
+
+
 def test_a_refusal_says_what_is_wrong_and_keeps_what_was_typed(
-    app: Flask, signed_in: FlaskClient, office: int, rows: list, more: dict[str, Any], sentence: str
+    app: Flask, signed_in: FlaskClient, office: int
 ) -> None:
     before = plan(app, office)
-    data = typed(*rows) | more
-    answer = signed_in.post(f"/schedules/{office}", data=data, headers=HTMX)
-    assert answer.status_code == 422 and sentence in answer.text and "<html" not in answer.text
-    page = signed_in.post(f"/schedules/{office}", data=data, headers=HTML)
-    assert page.status_code == 422 and sentence in page.text
-    for _days, start, end, _mode in rows:
-        assert f'value="{start}"' in page.text and f'value="{end}"' in page.text
+    for rows, more, sentence in REFUSED:
+        data = typed(*rows) | more
+        answer = signed_in.post(f"/schedules/{office}", data=data, headers=HTMX)
+        assert answer.status_code == 422 and sentence in answer.text and "<html" not in answer.text
+        page = signed_in.post(f"/schedules/{office}", data=data, headers=HTML)
+        assert page.status_code == 422 and sentence in page.text
+        for _days, start, end, _mode in rows:
+            assert f'value="{start}"' in page.text and f'value="{end}"' in page.text
     assert plan(app, office) == before
 
 

@@ -83,6 +83,7 @@ def test_a_changed_schedule_leaves_the_past_as_it_was() -> None:
     ]
 
 
+@pytest.mark.each_database
 def test_what_moves_is_kept_with_the_seconds_around_it_inside_its_hours_only() -> None:
     camera, evening = follower(make_schedule()), MONDAY + 18 * HOUR
     moved(camera, evening + MINUTE, evening + 2 * MINUTE)
@@ -127,6 +128,7 @@ def test_rows_that_name_what_rules_keep_want_nothing_themselves() -> None:
     assert wanted(camera.id, T0, T0 + MINUTE) == []
 
 
+@pytest.mark.each_database
 def test_scheduled_time_without_footage_is_a_gap_and_other_time_is_not() -> None:
     camera = follower(make_schedule())
     camera.main.state = StreamState.OFFLINE
