@@ -6,6 +6,7 @@ Ids in, one service call, safe to run twice.
 from __future__ import annotations
 
 from cctv import queue
+from cctv.services import clean_up as cleaning
 from cctv.services import hashing, nodes, scrub, storage_trials
 from cctv.services import reconcile as reconciling
 
@@ -29,3 +30,8 @@ def scrub_segments(node_id: int) -> None:
 def test_disk(node_id: int) -> None:
     """Try the disk of this machine; its steps are told as they happen."""
     storage_trials.run(node_id)
+
+
+def clean_up() -> None:
+    """Remove what lies around on this machine's disks."""
+    cleaning.clean_node()

@@ -12,6 +12,7 @@ from cctv.services import (
     audit_check,
     captures,
     chain_heads,
+    clean_up,
     codes,
     daily_report,
     exports,
@@ -54,14 +55,17 @@ def hourly() -> None:
     for node in nodes.list_nodes():
         queue.enqueue(queue.media(node.key), "cctv.jobs.storage.reconcile", node.id, timeout_seconds=1800)
         queue.enqueue(queue.media(node.key), "cctv.jobs.exports.expire", node.id)
+        queue.enqueue(queue.media(node.key), "cctv.jobs.storage.clean_up")
 
 
 def daily() -> None:
-    """Every day: forget the history of times of which no footage is left, and old mails."""
+    """Every day: forget the history of times of which no footage is left, old mails, jobs and cameras."""
     forgetting.forget_history()
     recording_rules.forget_gone()
     mail.forget_old()
     notices.forget_old()
+    clean_up.forget_failed_jobs()
+    clean_up.forget_deleted_cameras()
 
 
 def rules() -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, false, func, or_, select, tuple_, update
+from sqlalchemy import Select, false, func, or_, select, text, tuple_, update
 
 from cctv.extensions import begin_writing, db
 from cctv.intervals import Interval
@@ -61,12 +61,12 @@ def oldest_copied(node_id: int, after: tuple[int, int]) -> list[Candidate]:
         _query(node_id)
         .where(
             Transfer.node_id == node_id,
-            Transfer.state == TransferState.VERIFIED,
-            Transfer.is_local,
+            # As the partial index says it: SQLite does not see that a parameter says the same.
+            text("transfer.is_local AND transfer.state = 'verified'"),
             Segment.state == SegmentState.KEPT,
-            tuple_(Transfer.ended_ms, Segment.id) > after,
+            tuple_(Transfer.ended_ms, Transfer.segment_id) > after,
         )
-        .order_by(Transfer.ended_ms, Segment.id)
+        .order_by(Transfer.ended_ms, Transfer.segment_id)
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from cctv.clock import now_ms, utcnow
@@ -228,7 +228,9 @@ def _tell_ends(seen: list[Seen], now: int) -> int:
 def _tell_events(now: int) -> int:
     """Lost footage and the like, which is no state of a disk: the worst events, a few times an hour."""
     last_id = int(settings.get("notice_event_id"))
-    query = select(Event).where(Event.id > last_id, Event.severity == "bad", Event.kind == "storage")
+    is_trouble = and_(Event.severity == "bad", Event.kind == "storage")
+    is_early = and_(Event.severity == "warn", Event.kind == "deleted_early")
+    query = select(Event).where(Event.id > last_id, or_(is_trouble, is_early))
     events = list(db.session.scalars(query.where(Event.at_ms > now - _DAY_MS).order_by(Event.id)))
     db.session.commit()
     if not events or now - events[0].at_ms < TOLD_AFTER_MS:

@@ -13,7 +13,21 @@ from cctv import config
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import RecordingMode
-from cctv.services import finding, gaps, hashing, nodes, retention, scrub, segments, timeline
+from cctv.services import (
+    finding,
+    forecast,
+    gaps,
+    hashing,
+    keeping,
+    nodes,
+    retention,
+    retention_rules,
+    scrub,
+    segments,
+    settings,
+    timeline,
+)
+from cctv.storage.disk import Usage
 from tests.services.footage import MINUTE, closed, make_camera, run_of
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -46,8 +60,22 @@ def _all_day(camera_id: int) -> None:
     timeline.lanes([camera_id], now - 86_400_000, now)
 
 
+def _make_room(node_id: int, _camera_id: int) -> None:
+    settings.save(spared_hours=1)
+    retention.enforce_floor(node_id, usage=lambda _folder: Usage(10**12, 0, -1))
+
+
+def _follow_rules(node_id: int, _camera_id: int) -> None:
+    settings.save(keep_days=1, keep_bytes=10**6)
+    keeping.preview(keeping.current())
+    retention_rules.expire(node_id, at_ms=now_ms() + 86_400_000)
+
+
 QUESTIONS: dict[str, Callable[[int, int], object]] = {
     "housekeeping": lambda node_id, _camera_id: retention.housekeep(node_id),
+    "making room": _make_room,
+    "rules of retention": _follow_rules,
+    "a forecast": lambda node_id, _camera_id: forecast.flows_of(node_id),
     "the hash pass": lambda node_id, _camera_id: hashing.hash_some(node_id, seconds=0),
     "the scrub": lambda node_id, _camera_id: scrub.scrub_some(node_id, seconds=5),
     "settling gaps": lambda _node_id, _camera_id: gaps.settle_all(),
