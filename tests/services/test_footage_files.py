@@ -15,12 +15,26 @@ from cctv.clock import now_ms
 from cctv.config import Config
 from cctv.errors import NotFound, Unavailable
 from cctv.extensions import begin_writing, db
-from cctv.models import Camera, MailMessage, Recording, Role, Segment, SegmentState, Transfer, User
+from cctv.models import (
+    Camera,
+    Export,
+    ExportState,
+    MailMessage,
+    Recording,
+    Role,
+    Segment,
+    SegmentState,
+    Transfer,
+    User,
+)
 from cctv.services import (
     access,
     cloud,
     cloud_expiry,
     expiry,
+    export_files,
+    export_making,
+    exports,
     footage_files,
     health_figures,
     mail,
@@ -34,6 +48,7 @@ from cctv.services import (
     timeline,
 )
 from cctv.services.access import Action
+from cctv.services.exports import Wish
 from cctv.storage import paths
 from cctv.storage.bucket_faults import BucketFault, FaultKind
 from tests.blueprints.camera_rows import add_person
@@ -41,6 +56,7 @@ from tests.bucket_server import Front
 from tests.fixtures.bucket import in_cloud
 from tests.media.loops import EPOCH_S
 from tests.services.footage import closed_files, make_camera, put_real_run
+from tests.services.persons import person
 from tests.services.stored import ask, this_node, work
 
 E0 = EPOCH_S * 1000
@@ -252,3 +268,15 @@ class TestAge:
         cloud.note_success(node.id)
         notices.tick(now + 300_000)
         assert db.session.query(MailMessage).count() == 2
+
+
+def test_an_export_is_made_of_the_copies_alone(context: Flask, quick_hashes: None) -> None:
+    camera, _, _ = filmed_in_cloud()
+    boss = person(Role.ADMIN, "Ada")
+    exports.create_export(boss, Wish((camera.id,), E0, E0 + 12_000))
+    export_making.work(this_node().id)
+    export = db.session.query(Export).one()
+    assert (export.state, export.cause) == (ExportState.READY, "")
+    (file,) = export.result["files"]
+    assert (file["missing"], abs(file["duration_ms"] - 12_000) < 100) == ([], True)
+    assert [path.name for path in export_files.folder().iterdir()] == [f"{export.id}.mp4"]
