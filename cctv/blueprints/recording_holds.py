@@ -15,7 +15,7 @@ from wtforms import StringField
 
 from cctv.blueprints import _forms, _htmx, _words
 from cctv.blueprints._recording_rows import when
-from cctv.errors import Invalid, NotFound
+from cctv.errors import Invalid
 from cctv.models import Camera
 from cctv.services import access, evidence
 from cctv.services.access import Action
@@ -80,14 +80,14 @@ def _asked() -> dict[str, Any]:
     """The cameras and times of the address or the form.
 
     Raises:
-        NotFound: no camera that is there is named.
-        NotAllowed: not this person's to lock.
+        Invalid: no camera is named.
+        NotFound, NotAllowed: one of them is not there, or not this person's to lock.
     """
     typed = request.values.get("cams", "").split(",")[:_MOST_CAMERAS]
     ids = dict.fromkeys(int(part) for part in typed if part.isascii() and part.isdigit() and len(part) < 10)
     cameras = [access.authorise(current_user, camera_id, Action.LOCK) for camera_id in ids]
     if not cameras:
-        raise NotFound("Choose a camera that is there.")
+        raise Invalid({"cams": "Choose a camera."})
     from_ms, to_ms = (min(request.values.get(name, 0, type=int), _LARGEST_MS) for name in ("from", "to"))
     span = when(from_ms, to_ms) if 0 < from_ms < to_ms < _LARGEST_MS // 64 else ""
     return {

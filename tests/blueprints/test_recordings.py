@@ -403,7 +403,7 @@ class TestAPartOfTheTimeline:
             part = {"cams": camera_id, "from": span[0], "to": span[1], "reason": "x"}
             refused = signed_in.post("/recordings/hold", data=part, headers=HTMX)
             assert refused.status_code == 422 and words in refused.text, words
-        assert signed_in.get("/recordings/hold?cams=&from=x", headers=HTML).status_code == 404
+        assert signed_in.get("/recordings/hold?cams=&from=x", headers=HTML).status_code == 422
         assert signed_in.get("/recordings/hold?cams=9999&from=1&to=2", headers=HTML).status_code == 404
 
 

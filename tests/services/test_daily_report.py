@@ -6,12 +6,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from cctv.extensions import db
 from cctv.models import Camera, MailMessage, NoticeKind, Role, Segment, SegmentState, User
-from cctv.services import cameras, daily_report, gaps, mail, notices, settings
-from tests.blueprints.camera_rows import HTML, HTMX, QueryCount
+from cctv.services import cameras, daily_report, mail, notices, settings
+from tests.blueprints.camera_rows import QueryCount
 from tests.services.footage import MINUTE, add_state, index_spans, make_camera
 
 DAY = date(2026, 11, 20)
@@ -93,17 +92,3 @@ def test_nobody_gets_it_unless_it_is_set(context: Flask, owner: User) -> None:
     film()
     assert daily_report.send_due(at_ms=NEXT_MORNING) == 0
     assert messages() == []
-
-
-def test_the_page_tells_the_same_in_words(app: Flask, signed_in: FlaskClient) -> None:
-    with app.app_context():
-        camera_id = film(but=(6, 9)).id
-        gaps.settle(camera_id, START + 20 * HOUR, since_ms=START)
-    page = signed_in.get(f"/health?day={DAY}", headers=HTML).text
-    for words in ("Friday 20 November 2026", "87.5 %", "3 h</span> missing", "Pages", "Database", "Disks"):
-        assert words in page, words
-    assert f"/playback?cams={camera_id}&amp;t={START + 6 * HOUR}" in page
-    part = signed_in.get("/health?day=2026-11-19", headers=HTMX).text
-    assert "<html" not in part and "Nothing was to be recorded" in part
-    assert signed_in.get("/health/parts", headers=HTMX).status_code == 200
-    assert signed_in.get("/health?day=9999-99-99", headers=HTML).status_code == 200
