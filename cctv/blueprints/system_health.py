@@ -12,19 +12,22 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from cctv.blueprints import _htmx, _live, _words
+from cctv.blueprints import _htmx, _live, _storage_words, _words
 from cctv.blueprints._rights import rights
 from cctv.blueprints.cameras import Span
 from cctv.clock import now_ms, site_day
 from cctv.intervals import union
+from cctv.models import Node
 from cctv.services import (
     access,
     cloud,
     daily_report,
+    forecast,
     health,
     health_figures,
     nodes,
     overview,
+    settings,
     status,
     transfer_figures,
 )
@@ -69,10 +72,20 @@ def _parts() -> dict[str, Any]:
         "recording": sum(one.is_recording for one in statuses.values()),
         "disks": disks,
         "machines": machines,
+        "outlooks": {node.id: said for node in machines if (said := _outlook(node))},
         "queues": figures["queues"],
         "uploads": transfer_figures.collect() if cloud.access() is not None else None,
         "rights": rights(),
     }
+
+
+def _outlook(node: Node) -> tuple[str, str] | None:
+    """(how it goes on, what was asked for and is not held); None while nothing can be said."""
+    found = forecast.of_node(node)
+    if found is None or not found.bytes_per_day:
+        return None
+    limit = settings.get("disk_limit_percent")
+    return _storage_words.outlook(found, limit), _storage_words.shortfall(found)
 
 
 def _report() -> dict[str, Any]:

@@ -42,10 +42,11 @@ def test_the_disk_is_shown_with_its_outlook_and_what_was_asked_for(
         node = db.session.query(Node).one()
         node.total_bytes, node.free_bytes = 10_000_000, 4_000_000
         db.session.commit()
-    page = signed_in.get(STORAGE, headers=HTML).text
-    assert "60 % full" in page
-    assert "it reaches the limit of 90 %" in page
-    assert "Asked for 30 days, holds" in page
+    for path in (STORAGE, "/health"):
+        page = signed_in.get(path, headers=HTML).text
+        assert "60 % full" in page
+        assert "it reaches the limit of 90 %" in page
+        assert "Asked for 30 days, holds" in page
 
 
 def test_wrong_figures_are_refused_with_a_sentence_and_kept(signed_in: FlaskClient) -> None:
