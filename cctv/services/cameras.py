@@ -328,6 +328,12 @@ def _begin_mode(camera: Camera, form: CameraForm, user: User | None) -> None:
         )
     )
     if form.recording_mode == RecordingMode.SCHEDULE:
+        schedule_cameras.hold(form.schedule_id)
+        try:
+            schedule_cameras.check(form.recording_mode, form.schedule_id)
+        except Invalid:  # deleted since the form was checked
+            db.session.rollback()
+            raise
         schedule_cameras.follow(camera.id, form.schedule_id, at_ms=at_ms)
 
 

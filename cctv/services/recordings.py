@@ -179,6 +179,7 @@ def set_mode(
     """
     at_ms = now_ms() if at_ms is None else at_ms
     begin_writing()
+    schedule_cameras.hold(schedule_id)
     lock_cameras([camera.id])
     try:
         put_mode(camera, mode, user, schedule_id=schedule_id, at_ms=at_ms)

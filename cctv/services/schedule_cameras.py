@@ -42,6 +42,15 @@ def check(mode: str, schedule_id: int | None) -> None:
         raise Invalid({"schedule_id": GONE if schedule_id else "Choose the schedule that it follows."})
 
 
+def hold(schedule_id: int | None) -> None:
+    """Nobody deletes the schedule until the transaction ends. Before the cameras are locked: in the order of
+    whoever changes schedules, so that neither waits for the other for ever."""
+    if schedule_id is not None:
+        db.session.execute(
+            select(Schedule.id).where(Schedule.id == schedule_id).with_for_update(read=True)
+        ).all()
+
+
 def find(schedule_id: int | None) -> Schedule | None:
     """The schedule, if there is one that is not deleted."""
     if schedule_id is None:

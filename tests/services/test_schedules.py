@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from cctv.errors import Conflict, Invalid, NotAllowed, NotFound
 from cctv.extensions import db
 from cctv.models import AuditEntry, Camera, RecordingMode, Schedule, User
 from cctv.services import (
+    cameras,
     planned,
     recordings,
     schedule_cameras,
@@ -158,3 +160,17 @@ def test_a_week_has_a_size_and_warns_of_cameras_that_are_never_recorded() -> Non
     camera.watches_activity = False
     warned = schedule_sizes.warnings(checked(OFFICE, []), [camera], is_active=False)
     assert (warned.never, warned.unseen, warned.is_inactive) == ([], ["Camera 1"], True)
+
+
+@pytest.mark.each_database
+def test_a_new_camera_follows_a_schedule_at_once(boss: User) -> None:
+    schedule = schedules.create_schedule(boss, "Office", ALWAYS)
+    form = cameras.CameraForm(name="Gate", url="rtsp://127.0.0.9/x", recording_mode="schedule")
+    with pytest.raises(Invalid) as refused:
+        cameras.create_camera(form, boss)
+    assert list(refused.value.errors) == ["schedule_id"]
+    camera = cameras.create_camera(replace(form, schedule_id=schedule.id), boss)
+    assert schedule_cameras.by_schedule() == {schedule.id: [camera]}
+    cameras.update_camera(camera.id, replace(cameras.stored_form(camera), name="Back gate"), boss)
+    cameras.update_camera(camera.id, replace(cameras.stored_form(camera), recording_mode="off"), boss)
+    assert (camera.recording_mode, schedule_cameras.by_schedule()) == ("off", {})
