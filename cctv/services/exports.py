@@ -225,7 +225,8 @@ def enqueue_waiting() -> None:
 def enqueue_work(node_id: int) -> None:
     """Have the machine make its next export."""
     node = nodes.get_node(node_id)
-    queue.enqueue(queue.media(node.key), _JOB, node_id, timeout_seconds=_LONGEST_JOB_S)
+    # Before copies and hashes, which nobody waits for.
+    queue.enqueue(queue.media(node.key), _JOB, node_id, timeout_seconds=_LONGEST_JOB_S, at_front=True)
 
 
 def _enqueue(node_id: int | None) -> None:
