@@ -57,8 +57,12 @@ def make(user: User, purpose: CodePurpose, *, email: str | None = None) -> Made:
     )  # two at once: one after one
     now = utcnow()
     since = now - timedelta(seconds=MADE_WITHIN_SECONDS)
+    # Anybody can ask for a mail to somebody: that must not keep the person from showing a picture.
+    is_pairing = OneTimeCode.purpose == CodePurpose.PAIR
     lately = select(func.count(OneTimeCode.id)).where(
-        OneTimeCode.user_id == user.id, OneTimeCode.created_at > since
+        OneTimeCode.user_id == user.id,
+        OneTimeCode.created_at > since,
+        is_pairing if purpose == CodePurpose.PAIR else ~is_pairing,
     )
     if (db.session.scalar(lately) or 0) >= MOST_MADE:
         raise LimitReached("Several codes were sent lately. Use the newest, or wait a quarter of an hour.")

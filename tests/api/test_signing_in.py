@@ -16,9 +16,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cctv.clock import now_ms, utcnow
+from cctv.errors import LimitReached
 from cctv.extensions import db
 from cctv.models import AuditEntry, Role, Session, User
-from cctv.services import new_passwords, pairing, second_factor, sessions
+from cctv.services import codes, new_passwords, pairing, recovery, second_factor, sessions
 from tests.api.apps import HEALTH, LOGIN, LOGOUT, PROFILE, REFRESH, Phone, answer, phone_of, problem
 from tests.fixtures.application import OWNER_PASSWORD, sign_in
 
@@ -338,6 +339,18 @@ class TestPairing:
         with app.app_context():
             new_passwords.change(db.session.get_one(User, owner.id), "another long enough one")
         problem(client.post(LOGIN, json={"pairing_code": newer}), 401)
+
+    def test_mails_that_strangers_ask_for_do_not_keep_anybody_from_it(self, app: Flask, owner: User) -> None:
+        with app.app_context():
+            person = db.session.get_one(User, owner.id)
+            for _ in range(codes.MOST_MADE):
+                recovery.send_reset(person.email)
+            db.session.expire_all()
+            assert pairing.show(person)
+            for _ in range(codes.MOST_MADE - 1):
+                pairing.show(person)
+            with pytest.raises(LimitReached):
+                pairing.show(person)
 
     def test_one_way_at_a_time_and_all_of_it(self, app: Flask, code: str) -> None:
         client = app.test_client(use_cookies=False)
