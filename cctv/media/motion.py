@@ -36,7 +36,8 @@ _UNREST_SHARE = 0.03  # of the newest difference in that memory: about a minute 
 _SAME_LIGHT, _OTHER_LIGHT = 0.01, 0.1  # shares by which light differs: not worth a look, and a switch
 _EDGE_SHARE = 0.6  # of a local contrast that a change of light may leave behind (shadows, curves of cameras)
 _FORGOTTEN_MS = 45_000  # pictures further apart are not compared: the camera was away
-_MEMORY = 3  # differences looked at together: an object moves in two of them, a lamp in one
+_LIT_SHARE = 0.1  # of the picture in other light: a lamp, or something very large
+_MEMORY = 4  # differences looked at together, see has_moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Change:
     has_moved: bool
     share: float
     zone: int
+    is_lit: bool = False  # much of the picture is in another light than before
 
 
 @dataclass(slots=True)
@@ -120,24 +122,29 @@ class Watcher:
         light = _light(now)
         change = None
         if memory.before is not None and memory.light is not None:
-            changed = self._compare(memory.before, memory.light, now, light)
-            change = self._judge(changed, memory.before_ms, at_ms)
+            changed, is_lit = self._compare(memory.before, memory.light, now, light)
+            change = self._judge(changed, memory.before_ms, at_ms, is_lit=is_lit)
             memory.changes.append(change)
         memory.before, memory.light, memory.before_ms = now, light, at_ms
         return change
 
     def has_moved(self) -> bool:
-        """Whether what was seen last is something that moves: in two of the last three differences, so that a
-        lamp that was switched, which differs once, is none."""
-        newest = [change.has_moved for change in self.memory.changes]
-        return bool(newest) and newest[-1] and sum(newest) >= 2
+        """Whether what was seen last is something that moves: in two of the last three differences.
+
+        A lamp that was switched differs once; where it may have been two lamps, three of four are needed.
+        """
+        moved = [change for change in self.memory.changes if change.has_moved]
+        if not moved or moved[-1] is not self.memory.changes[-1]:
+            return False
+        latest = list(self.memory.changes)[-3:]
+        return len(moved) >= 3 or sum(one.has_moved and not one.is_lit for one in latest) >= 2
 
     def since_ms(self) -> int:
         """The key frame before the first of the differences that `has_moved` looked at."""
         return next(change.from_ms for change in self.memory.changes if change.has_moved)
 
-    def _compare(self, before: Floats, light_before: Floats, now: Floats, light: Floats) -> Mask:
-        """The pixels that differ by more than light and noise explain."""
+    def _compare(self, before: Floats, light_before: Floats, now: Floats, light: Floats) -> tuple[Mask, bool]:
+        """The pixels that differ by more than light and noise explain; whether much is in another light."""
         # Lamps, clouds and exposure multiply what is there, evenly over a neighbourhood.
         gain = np.clip(light / light_before, 1 / _MOST_GAIN, _MOST_GAIN)
         uneven = np.abs(gain - 1.0)
@@ -156,18 +163,19 @@ class Watcher:
         changed = difference > threshold
         memory.unrest *= 1 - _UNREST_SHARE
         memory.unrest += np.minimum(difference, 1.2 * step) * np.float32(_UNREST_SHARE)
-        return changed
+        is_lit = float(np.mean(uneven > _OTHER_LIGHT)) > _LIT_SHARE
+        return changed, is_lit
 
-    def _judge(self, changed: Mask, from_ms: int, to_ms: int) -> Change:
+    def _judge(self, changed: Mask, from_ms: int, to_ms: int, *, is_lit: bool) -> Change:
         if self.watched is not None:
             changed = changed & self.watched
         count = int(np.count_nonzero(changed))
         if count < self.tuning.pixels:
-            return Change(from_ms, to_ms, False, 0.0, -1)
+            return Change(from_ms, to_ms, False, 0.0, -1, is_lit)
         rows, columns = _CLUSTER
         together = _mean(changed.astype(np.float32), _CLUSTER) * (rows * columns)
         has_moved = float(together.max()) >= self.tuning.pixels - 0.5
-        return Change(from_ms, to_ms, has_moved, count / self.watched_pixels, self._zone_of(changed))
+        return Change(from_ms, to_ms, has_moved, count / self.watched_pixels, self._zone_of(changed), is_lit)
 
     def _zone_of(self, changed: Mask) -> int:
         if self.labels is None:

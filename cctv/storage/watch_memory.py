@@ -16,7 +16,7 @@ import numpy as np
 
 from cctv.media.motion import HEIGHT, WIDTH, Change, Memory, restored
 
-_FORMAT = 1  # raise it when the arithmetic of motion.py remembers something else
+_FORMAT = 2  # raise it when the arithmetic of motion.py remembers something else
 
 
 @dataclass(slots=True)
