@@ -29,6 +29,7 @@ class Film:
     movie: Movie
     taken: list[tuple[Part, Piece, int]] = field(default_factory=list)
     texts: list[tuple[int, str]] = field(default_factory=list)
+    asked: tuple[int, int] | None = None  # of the time that was asked for what this film answers for
 
     @property
     def started_ms(self) -> int:

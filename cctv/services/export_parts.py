@@ -64,7 +64,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class MadeFile:
-    """A video file of an export. Times are wall times; `missing` are (from, to, why) within them."""
+    """A video file of an export. Times are wall times; `missing` are (from, to, why) of what was asked for."""
 
     name: str
     camera_id: int

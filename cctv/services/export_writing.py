@@ -192,7 +192,16 @@ def _films(
     made = export_films.films(found, files, stamp=stamp, on_part=on_part)
     if total and not made:
         raise Nothing
+    _divide(made, task.cover.started_ms, task.cover.ended_ms)
     return made
+
+
+def _divide(made: list[Film], start_ms: int, end_ms: int) -> None:
+    """Each film answers for the time that was asked for from where the one before ends."""
+    for film in made:
+        is_last = film is made[-1]
+        film.asked = min(start_ms, film.started_ms), max(end_ms, film.ended_ms) if is_last else film.ended_ms
+        start_ms = film.ended_ms
 
 
 def _into_zip(
@@ -221,7 +230,9 @@ def _pour(
     layout = film.layout()
     sha256 = pour(layout)
     start_ms, end_ms = max(film.started_ms, 0), film.ended_ms
-    missing = export_parts.missing(camera[0], film.parts, start_ms, end_ms)
+    # Of what was asked for: before its first film, between and after its last one as well.
+    asked = film.asked or (start_ms, end_ms)
+    missing = export_parts.missing(camera[0], film.parts, *asked)
     db.session.commit()
     return MadeFile(
         name=name or _name(task, camera, film),

@@ -71,7 +71,7 @@ class ExportFile(Answer):
     duration_ms = count("How long it plays.")
     size_bytes = count("Its size.")
     sha256 = said("SHA-256 of its bytes, in hex.")
-    missing = some(ExportMissing, "What is not there of its time.")
+    missing = some(ExportMissing, "What is not there of the time that was asked for.")
 
 
 class ExportAnswer(Answer):
