@@ -64,7 +64,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class MadeFile:
-    """A video file of an export. Times are wall times; `missing` are (from, to, why) of what was asked for."""
+    """A video file of an export. Times are wall times; `missing` are (from, to, why) of what was asked."""
 
     name: str
     camera_id: int
