@@ -63,7 +63,7 @@ def _refuse(error: CctvError) -> None:
 @as_json
 def create_super(name: str, email: str, password: str, as_json: bool) -> None:
     """Make a Super Admin, also when nobody can sign in any more."""
-    from cctv.services import people
+    from cctv.services.person import people
 
     who = people.COMMAND_LINE
     try:
@@ -80,7 +80,9 @@ def create_super(name: str, email: str, password: str, as_json: bool) -> None:
 @as_json
 def recover_user(name: str, second_factor_off: bool, as_json: bool) -> None:
     """Print a link with which NAME (address or user name) chooses a new password: once, within 10 minutes."""
-    from cctv.services import mail, recovery, second_factor, users
+    from cctv.services.mailing import mail
+    from cctv.services.person import users
+    from cctv.services.sign_in import recovery, second_factor
 
     try:
         path = recovery.make_link(name)
@@ -104,7 +106,7 @@ def recover_user(name: str, second_factor_off: bool, as_json: bool) -> None:
 @as_json
 def add_camera(**typed: Any) -> None:
     """Add a camera; its capture starts at once."""
-    from cctv.services import cameras
+    from cctv.services.camera import cameras
 
     if typed["password"] == "-":
         typed["password"] = click.prompt("Password", hide_input=True)
@@ -132,7 +134,7 @@ def add_camera(**typed: Any) -> None:
 @as_json
 def list_cameras(as_json: bool) -> None:
     """Every camera with its state."""
-    from cctv.services import cameras, status
+    from cctv.services.camera import cameras, status
 
     known = cameras.list_cameras()
     states = status.of_cameras(known)
@@ -155,7 +157,7 @@ def list_cameras(as_json: bool) -> None:
 @as_json
 def probe_camera(address: str, username: str, password: str, as_json: bool) -> None:
     """Check a camera address step by step, without adding it."""
-    from cctv.services import probes
+    from cctv.services.camera import probes
 
     if password == "-":
         password = click.prompt("Password", hide_input=True)
@@ -178,7 +180,7 @@ def probe_camera(address: str, username: str, password: str, as_json: bool) -> N
 @as_json
 def list_recordings(camera_id: int | None, limit: int, as_json: bool) -> None:
     """The newest recordings: intervals that a person or a rule asked to keep."""
-    from cctv.services import recordings
+    from cctv.services.recording import recordings
 
     def line(row: dict[str, Any]) -> str:
         until = row["to"] or "going on"
@@ -195,7 +197,7 @@ def list_recordings(camera_id: int | None, limit: int, as_json: bool) -> None:
 @as_json
 def setup_code(as_json: bool) -> None:
     """The code that opens the set-up; nothing once the owner exists."""
-    from cctv.services import setup
+    from cctv.services.site import setup
 
     _say({"code": setup.code()}, as_json=as_json, line=lambda row: row["code"] or "")
 
@@ -205,7 +207,7 @@ def setup_code(as_json: bool) -> None:
 @as_json
 def list_audit(limit: int, as_json: bool) -> None:
     """The newest entries of the audit log."""
-    from cctv.services import audit_rows
+    from cctv.services.auditing import audit_rows
 
     def line(row: dict[str, Any]) -> str:
         who = row["user_name"] or "nobody known"
@@ -221,7 +223,7 @@ def list_audit(limit: int, as_json: bool) -> None:
 @as_json
 def verify_audit(as_json: bool) -> None:
     """Follow the chain of the audit log and name the first entry that is not as it was written."""
-    from cctv.services import audit_check
+    from cctv.services.auditing import audit_check
 
     found = audit_check.verify()
     speed = f"{found.checked} entries in {found.seconds:g} s, {found.per_second} a second"
@@ -233,7 +235,7 @@ def verify_audit(as_json: bool) -> None:
 @click.confirmation_option(prompt="Is the database a restored backup, and do you believe what is in it?")
 def accept_audit() -> None:
     """Believe the audit log as it is, after a restored backup. The log says that somebody did."""
-    from cctv.services import audit_check
+    from cctv.services.auditing import audit_check
 
     click.echo(f"Entry {audit_check.accept().id} counts as the newest from now on.")
 
@@ -242,8 +244,8 @@ def accept_audit() -> None:
 @as_json
 def reconcile(as_json: bool) -> None:
     """Make rows and files of this machine agree; rebuilds a lost index from disk."""
-    from cctv.services import nodes
-    from cctv.services import reconcile as reconciling
+    from cctv.services.footage import reconcile as reconciling
+    from cctv.services.site import nodes
 
     report = reconciling.run(nodes.this_node())
     _say(report.as_dict(), as_json=as_json, line=lambda _row: report.sentence)
@@ -253,7 +255,7 @@ def reconcile(as_json: bool) -> None:
 @as_json
 def doctor(as_json: bool) -> None:
     """Check everything the product needs, one line each with the remedy."""
-    from cctv.services import doctor as checks
+    from cctv.services.site import doctor as checks
 
     found = checks.examine()
     marks = {"ok": "ok  ", "warn": "WARN", "bad": "FAIL"}

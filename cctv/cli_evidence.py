@@ -1,6 +1,6 @@
 """`flask recording verify` and what belongs to it: is stored footage all there, unchanged, signed by whom?
 
-Prints sentences, or JSON with `--json`; what is bad is found by services/verification.py.
+Prints sentences, or JSON with `--json`; what is bad is found by services/proof/verification.py.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def verify(recording_id: int | None, camera_ids: tuple[int, ...], as_json: bool)
     With RECORDING_ID the files of one recording, else every file that lies on this machine. Exit status 1
     when anything is not as it was stored.
     """
-    from cctv.services import verification
+    from cctv.services.proof import verification
 
     try:
         if recording_id is not None:
@@ -59,7 +59,7 @@ def verify(recording_id: int | None, camera_ids: tuple[int, ...], as_json: bool)
 @_as_json
 def key(as_json: bool) -> None:
     """The key with which this machine signs evidence, and the fingerprint of the page that checks it."""
-    from cctv.services import evidence_key, evidence_page
+    from cctv.services.proof import evidence_key, evidence_page
 
     try:
         public = evidence_key.public_key()
@@ -80,6 +80,6 @@ def key(as_json: bool) -> None:
 @click.confirmation_option(prompt="Is the database a restored backup, and do you believe what is in it?")
 def accept() -> None:
     """Believe the chains of stored footage as they are, after a restored backup. The audit log says so."""
-    from cctv.services import chain_check
+    from cctv.services.proof import chain_check
 
     click.echo(f"The newest links of {chain_check.accept()} cameras count from now on.")

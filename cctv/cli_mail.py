@@ -25,7 +25,7 @@ _MARKS = {"ok": "ok  ", "off": "-   ", "warn": "note", "bad": "FAIL"}
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 def test(address: str, as_json: bool) -> None:
     """Send a test mail from this process, step by step."""
-    from cctv.services import mail_trials
+    from cctv.services.mailing import mail_trials
 
     try:
         trial = mail_trials.run_now(address)
@@ -56,7 +56,7 @@ def test(address: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 def list_mails(state: str, limit: int, as_json: bool) -> None:
     """The newest mails: to whom, about what, and what became of them."""
-    from cctv.services import mailings
+    from cctv.services.mailing import mailings
 
     rows = [_row(message) for message in mailings.find_messages(state=state, page_size=limit).items]
     if as_json:

@@ -54,7 +54,7 @@ def _refusing(command: Callable[..., None]) -> Callable[..., None]:
 @_refusing
 def list_users(search: str, role: str | None, state: str | None, as_json: bool) -> None:
     """Everybody with role and state."""
-    from cctv.services import people
+    from cctv.services.person import people
 
     found: list[User] = []
     number: int | None = 1
@@ -81,7 +81,7 @@ def list_users(search: str, role: str | None, state: str | None, as_json: bool) 
 @_refusing
 def create(as_json: bool, **typed: str) -> None:
     """Make an account with a password."""
-    from cctv.services import people
+    from cctv.services.person import people
 
     person = people.create_person(people.COMMAND_LINE, **typed)
     _say(person, f"{person.email} can sign in as {person.role} now.", as_json=as_json)
@@ -97,7 +97,7 @@ def create(as_json: bool, **typed: str) -> None:
 @_refusing
 def invite(by_mail: bool, as_json: bool, **typed: str) -> None:
     """Make an account whose person chooses the password; again for one who is invited already: a new link."""
-    from cctv.services import invitations, people, users
+    from cctv.services.person import invitations, people, users
 
     known = users.find_by_login(typed["email"])
     if known is None:
@@ -117,7 +117,7 @@ def invite(by_mail: bool, as_json: bool, **typed: str) -> None:
 @_refusing
 def disable(who: str, as_json: bool) -> None:
     """Switch an account off and sign it out everywhere."""
-    from cctv.services import people
+    from cctv.services.person import people
 
     person = _find(who)
     people.disable_person(people.COMMAND_LINE, person)
@@ -130,7 +130,7 @@ def disable(who: str, as_json: bool) -> None:
 @_refusing
 def enable(who: str, as_json: bool) -> None:
     """Switch an account on again."""
-    from cctv.services import people
+    from cctv.services.person import people
 
     person = _find(who)
     people.enable_person(people.COMMAND_LINE, person)
@@ -144,7 +144,7 @@ def enable(who: str, as_json: bool) -> None:
 @_refusing
 def set_role(who: str, role: str, as_json: bool) -> None:
     """Give another role; says what is lost, and signs the person out everywhere."""
-    from cctv.services import people, role_changes
+    from cctv.services.person import people, role_changes
 
     person = _find(who)
     loses = role_changes.losses(person)[role]
@@ -158,7 +158,7 @@ def set_role(who: str, role: str, as_json: bool) -> None:
 @_refusing
 def reset_password_link(who: str, as_json: bool) -> None:
     """Print a link with which the person chooses a new password: for 10 minutes, once."""
-    from cctv.services import recovery
+    from cctv.services.sign_in import recovery
 
     person = _find(who)
     link = _link(recovery.make_link(person.email))
@@ -166,7 +166,7 @@ def reset_password_link(who: str, as_json: bool) -> None:
 
 
 def _find(who: str) -> User:
-    from cctv.services import people, users
+    from cctv.services.person import people, users
 
     if who.isdecimal() and len(who) < 10:
         return people.get_person(people.COMMAND_LINE, int(who))
@@ -178,13 +178,13 @@ def _find(who: str) -> User:
 
 def _link(path: str) -> str:
     """The whole address, or what comes behind this system's own when nobody has said where it is."""
-    from cctv.services import mail
+    from cctv.services.mailing import mail
 
     return mail.link(path) or path
 
 
 def _row(person: User) -> dict[str, Any]:
-    from cctv.services import people
+    from cctv.services.person import people
 
     fields = ("id", "name", "email", "username", "role")
     return {field: getattr(person, field) for field in fields} | {"state": people.state_of(person)}

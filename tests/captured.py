@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 from cctv.extensions import db
 from cctv.media.argv import capture_argv
 from cctv.models import Camera, Stream, StreamState, User
-from cctv.services import access, sessions
-from cctv.services.access import Action
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.sign_in import sessions
 from cctv.storage import paths
 from cctv.storage.growing import GrowingRun
 from cctv.storage.runfile import RunFile, write_run

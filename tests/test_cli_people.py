@@ -12,7 +12,8 @@ from flask import Flask
 
 from cctv.extensions import db
 from cctv.models import User
-from cctv.services import invitations, recovery, users
+from cctv.services.person import invitations, users
+from cctv.services.sign_in import recovery
 
 PASSWORD = "a long enough password"
 Run = Callable[..., Result]

@@ -32,11 +32,11 @@ CONNECTS = {
     "media/addresses.py": "the name service, for a camera's name",
     "media/signpost.py": "listens on 127.0.0.1 for our own ffmpeg",
     "capture/attempt.py": "a camera, after its address was checked and pinned",
-    "services/smtp.py": "EMAIL_HOST of the environment; nobody names a server in a page",
+    "services/mailing/smtp.py": "EMAIL_HOST of the environment; nobody names a server in a page",
     "storage/bucket.py": "Google, or STORAGE_EMULATOR_HOST of the environment",
 }
 NO_CONNECTION = {"blueprints/hosts.py", "blueprints/media.py", "capture/heard.py", "config.py"}
-NO_CONNECTION |= {"services/mail_causes.py", "storage/bucket_faults.py"}
+NO_CONNECTION |= {"services/mailing/mail_causes.py", "storage/bucket_faults.py"}
 OUTSIDE = (
     "socket",
     "ssl",

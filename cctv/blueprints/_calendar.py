@@ -1,6 +1,6 @@
 """The calendar of the playback page: a month as weeks, with what is recorded on which day.
 
-Shape only; which days have footage is known by services/timeline.py.
+Shape only; which days have footage is known by services/footage/timeline.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cctv.services import timeline
+from cctv.services.footage import timeline
 
 _FIRST, _LAST = date(2000, 1, 1), date(2099, 12, 31)
 

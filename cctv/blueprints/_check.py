@@ -14,7 +14,7 @@ from cctv import causes
 from cctv.blueprints import _htmx
 from cctv.blueprints._rights import rights
 from cctv.models import Camera, Probe
-from cctv.services import cameras, probes
+from cctv.services.camera import cameras, probes
 
 # State of a step -> the mark in front of it.
 _MARKS = {"ok": "ok", "warn": "warn", "bad": "bad", "skipped": "off"}

@@ -19,7 +19,9 @@ from cctv.blueprints import _guesses, _htmx, _origin
 from cctv.blueprints.frame import THEME_COOKIE
 from cctv.clock import utcnow
 from cctv.models import User
-from cctv.services import accounts, sessions, settings, setup, users
+from cctv.services.person import accounts, users
+from cctv.services.sign_in import sessions
+from cctv.services.site import settings, setup
 
 _YEAR_SECONDS = 365 * 24 * 3600
 _SWITCHED_OFF = "This account is switched off. Ask an Admin."

@@ -16,8 +16,8 @@ from cctv.blueprints._words import duration, moment, site_zone, time_of_day
 from cctv.clock import from_ms, parse_typed, site_day, to_ms
 from cctv.errors import Invalid
 from cctv.models import Export, ExportState
-from cctv.services import export_list, export_progress
-from cctv.services.exports import Wish
+from cctv.services.export import export_list, export_progress
+from cctv.services.export.exports import Wish
 
 _FORM = "%Y-%m-%dT%H:%M:%S"  # of <input type="datetime-local">
 _CHIPS = {

@@ -18,8 +18,9 @@ from cctv.blueprints import _htmx
 from cctv.blueprints.headers import is_https
 from cctv.clock import utcnow
 from cctv.models import User
-from cctv.services import settings, tries
-from cctv.services.tries import Limit
+from cctv.services.sign_in import tries
+from cctv.services.sign_in.tries import Limit
+from cctv.services.site import settings
 
 _FREE = 5  # of an account or a browser
 _FREE_OF_ADDRESS = 30  # an office behind one address signs in through it

@@ -13,9 +13,9 @@ from flask import Flask
 
 from cctv.clock import now_ms
 from cctv.models import Camera, User
-from cctv.services import access
-from cctv.services.access import Action
-from cctv.services.status import CameraStatus
+from cctv.services.camera.status import CameraStatus
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 _TROUBLE_WORDS = {
     "offline": "offline",

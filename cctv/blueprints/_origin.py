@@ -8,8 +8,9 @@ from __future__ import annotations
 from flask import Flask, request
 from flask_login import current_user
 
-from cctv.services import audit, devices
-from cctv.services.audit import Origin
+from cctv.services.auditing import audit
+from cctv.services.auditing.audit import Origin
+from cctv.services.sign_in import devices
 
 
 def register_origin(app: Flask) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from cctv.blueprints import _guesses, _origin
 from cctv.blueprints._guesses import Guess
 from cctv.models import User
-from cctv.services import refused_sign_ins, users
+from cctv.services.person import users
+from cctv.services.sign_in import refused_sign_ins
 
 
 def check(typed: str, password: str, *, is_browser: bool = True) -> tuple[User | None, Guess]:

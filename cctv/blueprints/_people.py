@@ -15,8 +15,9 @@ from flask_login import current_user
 from cctv.blueprints._words import site_zone
 from cctv.errors import NotFound
 from cctv.models import Session, User
-from cctv.services import matrix, people, sessions
-from cctv.services.access import Action, Scope
+from cctv.services.person import matrix, people
+from cctv.services.person.access import Action, Scope
+from cctv.services.sign_in import sessions
 
 # The columns of the matrix, as short as they must be.
 COLUMNS = {

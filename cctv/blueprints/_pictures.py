@@ -8,7 +8,7 @@ from __future__ import annotations
 import segno
 from flask import request
 
-from cctv.services import mail
+from cctv.services.mailing import mail
 
 
 def site_address() -> str:

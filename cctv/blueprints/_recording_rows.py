@@ -19,10 +19,11 @@ from cctv.blueprints import _htmx, _words
 from cctv.blueprints._rights import rights
 from cctv.clock import day_bounds_ms, now_ms, parse_typed, site_day
 from cctv.models import Recording, RecordingKind
-from cctv.services import cloud, recording_bulk, recording_facts, recording_list
-from cctv.services.access import Action
-from cctv.services.recording_facts import Facts
-from cctv.services.recording_list import Filters
+from cctv.services.bucket import cloud
+from cctv.services.person.access import Action
+from cctv.services.recording import recording_bulk, recording_facts, recording_list
+from cctv.services.recording.recording_facts import Facts
+from cctv.services.recording.recording_list import Filters
 
 ROWS = 25  # of 1,440 files each in the case of days: counted anew for each page
 KINDS = {

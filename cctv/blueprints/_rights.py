@@ -1,6 +1,6 @@
 """What the person of a request may press, for templates: of one camera, and of the installation.
 
-Shapes only: what is decided here is decided by services/access.py.
+Shapes only: what is decided here is decided by services/person/access.py.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from flask import g, url_for
 from flask_login import current_user
 
 from cctv.models import Camera, User
-from cctv.services import access
-from cctv.services.access import Action
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cctv.blueprints import _decoy, errors
 from cctv.extensions import db
-from cctv.services import blocked_addresses
+from cctv.services.sign_in import blocked_addresses
 
 DECOY = "/admin"
 # Signed or free of anything to guess: files, the health of machines, bytes of video.

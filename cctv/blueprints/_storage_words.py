@@ -1,13 +1,13 @@
 """The outlook of a disk in sentences: when it is full, how long it then keeps, and what was asked for.
 
-Only words around figures of services/forecast.py; nothing is asked of the database here.
+Only words around figures of services/lifetime/forecast.py; nothing is asked of the database here.
 """
 
 from __future__ import annotations
 
 from cctv.blueprints._words import day, size
 from cctv.clock import now_ms
-from cctv.services.forecast import DAY_MS, Forecast
+from cctv.services.lifetime.forecast import DAY_MS, Forecast
 
 _SOON_DAYS = 0.5  # a disk that is full sooner counts as full
 _MOST_NAMES = 3

@@ -19,7 +19,8 @@ from wtforms.validators import Length
 from cctv import keys
 from cctv.blueprints import _guesses, _htmx, _origin
 from cctv.errors import Unavailable
-from cctv.services import refused_sign_ins, second_factor, sessions, users
+from cctv.services.person import users
+from cctv.services.sign_in import refused_sign_ins, second_factor, sessions
 
 _SEALED = "sudo_typed"
 HEADER = "X-Sudo"  # sudo.js opens the dialog when it sees this

@@ -11,8 +11,9 @@ from flask import Flask, g
 
 from cctv.clock import from_ms, now_ms
 from cctv.models import Camera, RecordingMode
-from cctv.services import schedule_words, settings
-from cctv.services.status import CameraStatus
+from cctv.services.camera.status import CameraStatus
+from cctv.services.schedule import schedule_words
+from cctv.services.site import settings
 
 _RULES = {
     RecordingMode.CONTINUOUS: "All the time",

@@ -20,7 +20,8 @@ from cctv.blueprints._pictures import picture_of, site_address
 from cctv.blueprints.frame import THEMES
 from cctv.clock import now_ms, to_ms
 from cctv.errors import Invalid
-from cctv.services import accounts, addresses_of_people, second_factor, sessions, users
+from cctv.services.person import accounts, addresses_of_people, users
+from cctv.services.sign_in import second_factor, sessions
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 

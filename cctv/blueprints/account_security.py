@@ -16,7 +16,8 @@ from cctv.blueprints import _doors, _forms, _htmx
 from cctv.blueprints._pictures import picture_of, site_address
 from cctv.clock import to_ms
 from cctv.errors import Invalid, LimitReached
-from cctv.services import addresses_of_people, new_passwords, pairing, passwords, second_factor, users
+from cctv.services.person import addresses_of_people, users
+from cctv.services.sign_in import new_passwords, pairing, passwords, second_factor
 
 blueprint = Blueprint("account_security", __name__, url_prefix="/account")
 

@@ -14,9 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cctv.blueprints import _decoy, _htmx, _origin
 from cctv.extensions import csrf, db
-from cctv.services import access, dashboard, honeypot
-from cctv.services.access import Action
-from cctv.services.honeypot import Attempt
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.sign_in import honeypot
+from cctv.services.sign_in.honeypot import Attempt
+from cctv.services.site import dashboard
 
 blueprint = Blueprint("admin", __name__)
 

@@ -1,6 +1,6 @@
 """The audit log as a page and as a file: filters in the address, the newest first, more on demand.
 
-Whose entries a person sees is decided by services/audit_rows.py.
+Whose entries a person sees is decided by services/auditing/audit_rows.py.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from cctv.blueprints import _audit_words, _csv, _htmx, _words
 from cctv.clock import day_bounds_ms, from_ms, now_ms, site_day
 from cctv.extensions import begin_writing, db
 from cctv.models import AuditEntry
-from cctv.services import access, audit, audit_check, audit_rows, matrix
-from cctv.services.access import Action, Scope
-from cctv.services.audit_rows import Filters
+from cctv.services.auditing import audit, audit_check, audit_rows
+from cctv.services.auditing.audit_rows import Filters
+from cctv.services.person import access, matrix
+from cctv.services.person.access import Action, Scope
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 

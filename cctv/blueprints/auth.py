@@ -1,6 +1,6 @@
 """Signing in and out, the theme, and the door in front of every page.
 
-What a signed-in person may do is decided by services/access.py, never here.
+What a signed-in person may do is decided by services/person/access.py, never here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from cctv.blueprints._entry import (
     with_theme,
 )
 from cctv.extensions import login_manager
-from cctv.services import second_factor, sessions, users
+from cctv.services.person import users
+from cctv.services.sign_in import second_factor, sessions
 
 __all__ = ["begin_session", "local_path", "register_auth"]
 

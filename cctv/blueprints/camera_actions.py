@@ -16,8 +16,11 @@ from cctv.blueprints.auth import local_path
 from cctv.clock import now_ms
 from cctv.errors import Conflict
 from cctv.models import Camera, Recording
-from cctv.services import access, cameras, recordings, snapshots, status
-from cctv.services.access import Action
+from cctv.services.camera import cameras, status
+from cctv.services.footage import snapshots
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.recording import recordings
 
 blueprint = Blueprint("camera_actions", __name__, url_prefix="/cameras/<int:camera_id>")
 

@@ -21,8 +21,9 @@ from cctv.blueprints._rights import rights
 from cctv.blueprints.camera_forms import WholeNumber
 from cctv.errors import Invalid
 from cctv.models import Camera
-from cctv.services import access, activity
-from cctv.services.access import Action
+from cctv.services.movement import activity
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 blueprint = Blueprint("camera_activity", __name__, url_prefix="/cameras/<int:camera_id>/activity")
 

@@ -1,6 +1,6 @@
 """What is typed about a camera: the form of adding and editing, and its translation to the service.
 
-Shape and lengths only; whether an address may be used is said by services/cameras.py.
+Shape and lengths only; whether an address may be used is said by services/camera/cameras.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from cctv.media import addresses
 from cctv.media.makes import MAKES, find_make
 from cctv.media.masking import MASKED
 from cctv.models import Camera, RecordingMode
-from cctv.services import cameras, schedule_cameras, schedules
+from cctv.services.camera import cameras
+from cctv.services.schedule import schedule_cameras, schedules
 
 _MODES = {
     RecordingMode.CONTINUOUS: "All the time",

@@ -17,8 +17,10 @@ from cctv.blueprints.camera_forms import CameraEditor, TechnicsEditor
 from cctv.errors import Invalid
 from cctv.media.makes import MAKES
 from cctv.models import Camera
-from cctv.services import access, cameras, groups, probes, setup
-from cctv.services.access import Action
+from cctv.services.camera import cameras, groups, probes
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.site import setup
 
 blueprint = Blueprint("camera_setup", __name__, url_prefix="/cameras")
 

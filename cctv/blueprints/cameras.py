@@ -19,9 +19,13 @@ from cctv.blueprints._words import duration, minute
 from cctv.clock import now_ms
 from cctv.errors import Invalid
 from cctv.models import Camera, StreamKind
-from cctv.services import access, activity, cameras, overview, status, timeline
-from cctv.services.access import Action
-from cctv.services.overview import Watched
+from cctv.services.camera import cameras, status
+from cctv.services.footage import timeline
+from cctv.services.movement import activity
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.site import overview
+from cctv.services.site.overview import Watched
 
 blueprint = Blueprint("cameras", __name__, url_prefix="/cameras")
 

@@ -17,17 +17,11 @@ from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Option
 from cctv import config, queue
 from cctv.blueprints import _doors, _forms, _htmx
 from cctv.errors import Invalid, LimitReached, Unavailable
-from cctv.services import (
-    access,
-    cloud,
-    cloud_trials,
-    transfer_figures,
-    transfer_rows,
-    transfers,
-)
-from cctv.services.access import Action
-from cctv.services.cloud_trials import STEPS, Trial
-from cctv.services.transfer_rules import Rule
+from cctv.services.bucket import cloud, cloud_trials, transfer_figures, transfer_rows, transfers
+from cctv.services.bucket.cloud_trials import STEPS, Trial
+from cctv.services.bucket.transfer_rules import Rule
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 blueprint = Blueprint("cloud_settings", __name__, url_prefix="/settings/cloud")
 

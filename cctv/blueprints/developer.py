@@ -1,6 +1,6 @@
 """API tokens and how to use the API: for who writes programs.
 
-What a token may do is said by services/tokens.py; its secret is in one answer and nowhere else.
+What a token may do is said by services/sign_in/tokens.py; its secret is in one answer and nowhere else.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from cctv.blueprints._sudo import require_sudo
 from cctv.clock import to_ms
 from cctv.errors import Invalid
 from cctv.models import ApiToken, Role
-from cctv.services import access, token_scopes, tokens
-from cctv.services.access import Action
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.sign_in import token_scopes, tokens
 
 blueprint = Blueprint("developer", __name__, url_prefix="/developer")
 

@@ -17,9 +17,11 @@ from cctv.blueprints._rights import rights
 from cctv.blueprints._words import day, duration, moment
 from cctv.blueprints.cameras import Span
 from cctv.models import Camera
-from cctv.services import access, history, overview, probes, status
-from cctv.services.access import Action
-from cctv.services.history import History
+from cctv.services.camera import history, probes, status
+from cctv.services.camera.history import History
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.site import overview
 
 blueprint = Blueprint("diagnose", __name__, url_prefix="/cameras/<int:camera_id>/diagnose")
 

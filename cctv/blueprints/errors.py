@@ -22,7 +22,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from cctv.blueprints import _doors, _htmx
 from cctv.errors import CctvError, Invalid, NotFresh
 from cctv.extensions import db, login_manager
-from cctv.services.sessions import SUDO_SECONDS
+from cctv.services.sign_in.sessions import SUDO_SECONDS
 
 _API_PREFIXES = ("/v0/api/", "/api/docs/schema/")
 _BYTES_PREFIX = "/stream/"

@@ -17,8 +17,11 @@ from wtforms.validators import Length
 
 from cctv.blueprints import _forms, _htmx
 from cctv.errors import Invalid, Unavailable
-from cctv.services import access, chain_heads, damaged, evidence_key, evidence_page, scrub, settings
-from cctv.services.access import Action
+from cctv.services.footage import damaged
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.proof import chain_heads, evidence_key, evidence_page, scrub
+from cctv.services.site import settings
 
 blueprint = Blueprint("evidence_settings", __name__, url_prefix="/settings/evidence")
 

@@ -1,6 +1,6 @@
 """What is pressed on an export: cancel, keep, make again, delete.
 
-Shape only; in which state what can be done is said by services/exports.py.
+Shape only; in which state what can be done is said by services/export/exports.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from flask_login import current_user, login_required
 
 from cctv.blueprints import _htmx
 from cctv.errors import Conflict, LimitReached
-from cctv.services import export_list, exports
+from cctv.services.export import export_list, exports
 
 blueprint = Blueprint("export_actions", __name__, url_prefix="/exports/<int:export_id>")
 

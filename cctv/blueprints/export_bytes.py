@@ -15,7 +15,7 @@ from cctv.blueprints.media import bound_sending
 from cctv.errors import NotFound
 from cctv.extensions import db
 from cctv.models import Export
-from cctv.services import export_links, export_list
+from cctv.services.export import export_links, export_list
 
 blueprint = Blueprint("export_bytes", __name__)
 

@@ -1,6 +1,6 @@
 """Exports: the list, one of them, the form that asks for one, and how far those are that are being made.
 
-Shape only; what may be taken home and by whom is said by services/exports.py.
+Shape only; what may be taken home and by whom is said by services/export/exports.py.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from cctv.blueprints._rights import rights
 from cctv.clock import now_ms
 from cctv.errors import Invalid, LimitReached, NotFound
 from cctv.models import Camera, Export
-from cctv.services import access, export_list, exports
-from cctv.services.access import Action
+from cctv.services.export import export_list, exports
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 blueprint = Blueprint("exports", __name__, url_prefix="/exports")
 

@@ -20,8 +20,8 @@ from cctv.blueprints._rights import PageRights, rights
 from cctv.blueprints._words import site_zone
 from cctv.clock import now_ms
 from cctv.extensions import db
-from cctv.services import settings
-from cctv.services.access import Action
+from cctv.services.person.access import Action
+from cctv.services.site import settings
 
 THEMES = {"dark": "Dark", "light": "Light", "auto": "Auto"}
 THEME_COOKIE = "theme"

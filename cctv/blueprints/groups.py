@@ -1,6 +1,6 @@
 """Groups of cameras: the list with a form for each, and one for a new one.
 
-Shape only; who may change a group is said by services/groups.py.
+Shape only; who may change a group is said by services/camera/groups.py.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from flask_login import current_user
 
 from cctv.blueprints import _htmx
 from cctv.errors import Conflict, Invalid
-from cctv.services import access, groups
-from cctv.services.access import Action
+from cctv.services.camera import groups
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 blueprint = Blueprint("groups", __name__, url_prefix="/groups")
 

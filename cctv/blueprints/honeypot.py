@@ -1,6 +1,6 @@
 """The honeypot's log: who knocked, what they typed - as text, never as a link - and what to do about it.
 
-Whom it may shut out is decided by services/blocked_addresses.py.
+Whom it may shut out is decided by services/sign_in/blocked_addresses.py.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from cctv.blueprints import _csv, _htmx, _words
 from cctv.clock import from_ms, now_ms, site_day
 from cctv.extensions import begin_writing, db
 from cctv.models import TrappedAddress, User
-from cctv.services import access, audit, honeypot, trap_rows
-from cctv.services.access import Action
+from cctv.services.auditing import audit
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.sign_in import honeypot, trap_rows
 
 blueprint = Blueprint("honeypot", __name__, url_prefix="/developer/honeypot")
 

@@ -13,7 +13,7 @@ from wtforms.validators import Length
 
 from cctv.blueprints import _forms, _htmx, auth
 from cctv.errors import Invalid
-from cctv.services import accounts, invitations, users
+from cctv.services.person import accounts, invitations, users
 
 blueprint = Blueprint("invite", __name__, url_prefix="/invite")
 

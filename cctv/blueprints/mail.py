@@ -15,8 +15,9 @@ from cctv.blueprints import _htmx
 from cctv.clock import to_ms, utcnow
 from cctv.errors import Conflict
 from cctv.models import MailMessage, MailState
-from cctv.services import access, mail, mailings
-from cctv.services.access import Action
+from cctv.services.mailing import mail, mailings
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 blueprint = Blueprint("mail", __name__, url_prefix="/mail")
 

@@ -20,9 +20,11 @@ from cctv.blueprints import _doors, _forms, _htmx
 from cctv.blueprints._sudo import is_answer
 from cctv.errors import Invalid, LimitReached
 from cctv.models import NoticeKind, Role
-from cctv.services import access, mail, mail_trials, mail_words, mailings, notices, settings
-from cctv.services.access import Action
-from cctv.services.mail_trials import Trial
+from cctv.services.mailing import mail, mail_trials, mail_words, mailings, notices
+from cctv.services.mailing.mail_trials import Trial
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.site import settings
 
 blueprint = Blueprint("mail_settings", __name__, url_prefix="/settings/mail")
 

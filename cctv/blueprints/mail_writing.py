@@ -1,6 +1,6 @@
 """Writing a mail to people, to everybody of a role, or to addresses.
 
-Shape only; who gets it and what is too much is said by services/mailings.py.
+Shape only; who gets it and what is too much is said by services/mailing/mailings.py.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from wtforms import SelectMultipleField, StringField, TextAreaField
 from cctv.blueprints import _forms, _htmx
 from cctv.errors import Invalid, LimitReached
 from cctv.models import Role, User
-from cctv.services import access, mailings
-from cctv.services.access import Action
+from cctv.services.mailing import mailings
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 blueprint = Blueprint("mail_writing", __name__, url_prefix="/mail/new")
 

@@ -31,10 +31,12 @@ from cctv.live.recent import Recent
 from cctv.live.tail import tails
 from cctv.live.watch import Seats
 from cctv.media import playlists
-from cctv.services import access, footage_files, playback, viewing
-from cctv.services.access import Action
-from cctv.services.footage_files import CloudCopy
-from cctv.services.viewing import WatchedStream
+from cctv.services.camera import viewing
+from cctv.services.camera.viewing import WatchedStream
+from cctv.services.footage import footage_files, playback
+from cctv.services.footage.footage_files import CloudCopy
+from cctv.services.person import access
+from cctv.services.person.access import Action
 from cctv.storage import paths
 
 blueprint = Blueprint("media", __name__, url_prefix="/stream/<token>/<int:camera_id>")

@@ -1,6 +1,6 @@
 """The overview: is everything all right, and what happened. Each part refreshes itself from its own address.
 
-What needs somebody is found by services/overview.py; here it only gets its place on the page.
+What needs somebody is found by services/site/overview.py; here it only gets its place on the page.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from flask_login import current_user
 from cctv.blueprints import _htmx, _live
 from cctv.blueprints._rights import rights
 from cctv.clock import now_ms
-from cctv.services import access, accounts, overview, status
-from cctv.services.access import Action
-from cctv.services.overview import Watched
+from cctv.services.camera import status
+from cctv.services.person import access, accounts
+from cctv.services.person.access import Action
+from cctv.services.site import overview
+from cctv.services.site.overview import Watched
 
 blueprint = Blueprint("overview", __name__)
 

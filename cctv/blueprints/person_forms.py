@@ -1,6 +1,6 @@
 """What is typed about a person: the form of inviting and editing, and the words on the four role cards.
 
-Shape and lengths only; who may give which role is said by services/ranks.py.
+Shape and lengths only; who may give which role is said by services/person/ranks.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Length
 
 from cctv.models import Role, User
-from cctv.services import users
+from cctv.services.person import users
 
 _LINES = {
     Role.SUPER_ADMIN: (

@@ -17,8 +17,10 @@ from cctv.blueprints import _calendar, _htmx
 from cctv.blueprints._rights import rights
 from cctv.errors import NotFound
 from cctv.models import Camera, User
-from cctv.services import access, settings, timeline
-from cctv.services.access import Action
+from cctv.services.footage import timeline
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.site import settings
 
 blueprint = Blueprint("playback", __name__, url_prefix="/playback")
 

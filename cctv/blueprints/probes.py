@@ -15,8 +15,10 @@ from cctv.blueprints import _check, _htmx
 from cctv.blueprints.camera_forms import CameraEditor
 from cctv.errors import Invalid, NotFound
 from cctv.models import Camera, Probe
-from cctv.services import access, audit, cameras, probes, usual_paths
-from cctv.services.access import Action
+from cctv.services.auditing import audit
+from cctv.services.camera import cameras, probes, usual_paths
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 blueprint = Blueprint("probes", __name__, url_prefix="/probes")
 

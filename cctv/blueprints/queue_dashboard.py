@@ -21,8 +21,9 @@ from rq_dashboard import web
 from cctv import queue
 from cctv.blueprints import errors
 from cctv.extensions import begin_writing, db
-from cctv.services import access, audit
-from cctv.services.access import Action
+from cctv.services.auditing import audit
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 PREFIX = "/rq"
 _NAME = web.blueprint.name

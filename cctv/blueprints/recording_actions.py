@@ -1,6 +1,6 @@
 """What is done to recordings: lock, unlock, delete, copy - one or many, mostly after a question.
 
-The question names exactly what will be done to what; what refuses is said by services/recording_bulk.py.
+The question names exactly what will be done to what; what refuses is said by recording_bulk.py.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from cctv.blueprints._recording_rows import asked_before, filters_of, lines_of, 
 from cctv.clock import parse_typed
 from cctv.errors import Conflict, Invalid
 from cctv.models import Recording
-from cctv.services import access, evidence, recording_bulk, recording_facts, recording_list
-from cctv.services.access import Action
-from cctv.services.exports import LONGEST_HOURS
-from cctv.services.recording_bulk import MOST, Outcome
+from cctv.services.export.exports import LONGEST_HOURS
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.recording import evidence, recording_bulk, recording_facts, recording_list
+from cctv.services.recording.recording_bulk import MOST, Outcome
 
 blueprint = Blueprint("recording_actions", __name__, url_prefix="/recordings")
 

@@ -1,6 +1,6 @@
 """Locking what was marked on the timeline: a reason is asked for, then footage of these times is held.
 
-Shape only; what is held, and that nothing removes it, is said by services/evidence.py.
+Shape only; what is held, and that nothing removes it, is said by services/recording/evidence.py.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from cctv.blueprints import _forms, _htmx, _words
 from cctv.blueprints._recording_rows import when
 from cctv.errors import Invalid
 from cctv.models import Camera
-from cctv.services import access, evidence
-from cctv.services.access import Action
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.recording import evidence
 
 blueprint = Blueprint("recording_holds", __name__, url_prefix="/recordings/hold")
 

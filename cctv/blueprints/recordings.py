@@ -1,6 +1,6 @@
 """The recordings as people know them: a list with filters in its address, and one recording with its player.
 
-Shape only; what is shown to whom is said by services/recording_list.py.
+Shape only; what is shown to whom is said by services/recording/recording_list.py.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from cctv.blueprints._recording_rows import KINDS, UPLOADS, Line, asked, lines_o
 from cctv.blueprints._rights import rights
 from cctv.errors import Invalid
 from cctv.models import Recording, RecordingKind
-from cctv.services import access, evidence, recording_bulk, recording_facts, recording_list, timeline
-from cctv.services.access import Action
+from cctv.services.footage import timeline
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.recording import evidence, recording_bulk, recording_facts, recording_list
 
 blueprint = Blueprint("recordings", __name__, url_prefix="/recordings")
 

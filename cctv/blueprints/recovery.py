@@ -14,7 +14,8 @@ from wtforms.validators import Length
 
 from cctv.blueprints import _forms, _guesses, _htmx
 from cctv.errors import Invalid
-from cctv.services import addresses_of_people, recovery, users
+from cctv.services.person import addresses_of_people, users
+from cctv.services.sign_in import recovery
 
 blueprint = Blueprint("recovery", __name__)
 

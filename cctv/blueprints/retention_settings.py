@@ -18,11 +18,14 @@ from cctv.blueprints import _forms, _htmx, _storage_words
 from cctv.blueprints._words import size, time_of_day
 from cctv.errors import Invalid
 from cctv.models import Camera
-from cctv.services import access, cameras, forecast, keeping, kept, nodes
-from cctv.services.access import Action
-from cctv.services.forecast import Flow, Forecast
-from cctv.services.keeping import Preview, Wish
-from cctv.services.kept import Kept
+from cctv.services.camera import cameras
+from cctv.services.lifetime import forecast, keeping, kept
+from cctv.services.lifetime.forecast import Flow, Forecast
+from cctv.services.lifetime.keeping import Preview, Wish
+from cctv.services.lifetime.kept import Kept
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.site import nodes
 
 blueprint = Blueprint("retention_settings", __name__, url_prefix="/settings/retention")
 

@@ -1,6 +1,6 @@
 """What is typed about a schedule: rows of days and times, and their translation to a plan and back.
 
-Shape only; what a plan may say is checked by services/schedule_plans.py.
+Shape only; what a plan may say is checked by services/schedule/schedule_plans.py.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from cctv.errors import Invalid
-from cctv.services import schedule_plans, schedule_words
-from cctv.services.schedule_plans import Plan
-from cctv.services.schedule_times import DAY_MINUTES, Block
-from cctv.services.schedule_words import clock_in_words
+from cctv.services.schedule import schedule_plans, schedule_words
+from cctv.services.schedule.schedule_plans import Plan
+from cctv.services.schedule.schedule_times import DAY_MINUTES, Block
+from cctv.services.schedule.schedule_words import clock_in_words
 
 _TIME = re.compile(r"(\d{1,2})(?:[:.h]?(\d{2}))?")
 _MOST_ROWS = 700  # a week of quarters of an hour that are all different has 672

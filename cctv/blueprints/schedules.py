@@ -18,16 +18,11 @@ from cctv.blueprints.schedule_forms import DateRow, Row, Typed
 from cctv.clock import from_ms, now_ms
 from cctv.errors import Conflict, Invalid
 from cctv.models import Camera, Schedule
-from cctv.services import (
-    access,
-    schedule_cameras,
-    schedule_sizes,
-    schedule_words,
-    schedules,
-)
-from cctv.services.access import Action
-from cctv.services.planned import now_in_plan
-from cctv.services.schedule_plans import TEMPLATES, Plan
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.recording.planned import now_in_plan
+from cctv.services.schedule import schedule_cameras, schedule_sizes, schedule_words, schedules
+from cctv.services.schedule.schedule_plans import TEMPLATES, Plan
 
 blueprint = Blueprint("schedules", __name__, url_prefix="/schedules")
 

@@ -14,7 +14,7 @@ from flask_login import current_user
 from cctv.blueprints import _htmx
 from cctv.blueprints._rights import rights
 from cctv.models import Camera
-from cctv.services import access
+from cctv.services.person import access
 
 blueprint = Blueprint("search", __name__)
 

@@ -20,7 +20,7 @@ from cctv.blueprints import _entry, _guesses, _htmx, _origin
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import User
-from cctv.services import refused_sign_ins, second_factor
+from cctv.services.sign_in import refused_sign_ins, second_factor
 
 blueprint = Blueprint("second_step", __name__)
 

@@ -12,8 +12,9 @@ from flask_login import current_user
 from cctv.blueprints import _htmx, frame
 from cctv.blueprints._people import COLUMNS, get_person
 from cctv.blueprints._rights import PageRights
-from cctv.services import access, audit
-from cctv.services.access import Action
+from cctv.services.auditing import audit
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 blueprint = Blueprint("see_as", __name__, url_prefix="/users/<int:user_id>/see-as")
 

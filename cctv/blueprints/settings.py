@@ -14,8 +14,8 @@ from flask_login import current_user
 
 from cctv.blueprints import _htmx
 from cctv.errors import NotFound
-from cctv.services import access
-from cctv.services.access import Action
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 

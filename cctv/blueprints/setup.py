@@ -19,7 +19,9 @@ from wtforms.validators import InputRequired, Length, NumberRange
 from cctv.blueprints import _forms, _guesses, _htmx, _live, auth
 from cctv.errors import CctvError, Conflict, Invalid, NotFound
 from cctv.models import Camera, User
-from cctv.services import cameras, passwords, settings, setup
+from cctv.services.camera import cameras
+from cctv.services.sign_in import passwords
+from cctv.services.site import settings, setup
 
 blueprint = Blueprint("setup", __name__, url_prefix="/setup")
 

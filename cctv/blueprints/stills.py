@@ -13,9 +13,13 @@ from flask_login import current_user, login_required
 from cctv.blueprints._words import clock
 from cctv.clock import from_ms, now_ms
 from cctv.errors import Invalid
-from cctv.services import access, audit, cameras, settings, snapshots
-from cctv.services.access import Action
-from cctv.services.snapshots import PREVIEW_WIDTH, TILE_WIDTH, NoPicture, Picture
+from cctv.services.auditing import audit
+from cctv.services.camera import cameras
+from cctv.services.footage import snapshots
+from cctv.services.footage.snapshots import PREVIEW_WIDTH, TILE_WIDTH, NoPicture, Picture
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.site import settings
 
 blueprint = Blueprint("stills", __name__, url_prefix="/cameras/<int:camera_id>")
 

@@ -18,10 +18,12 @@ from cctv import config
 from cctv.blueprints import _forms, _htmx, _storage_words
 from cctv.errors import Invalid, LimitReached
 from cctv.models import Node
-from cctv.services import access, forecast, keeping, nodes, settings, storage_trials
-from cctv.services.access import Action
-from cctv.services.forecast import Forecast
-from cctv.services.storage_trials import STEPS, Trial
+from cctv.services.lifetime import forecast, keeping
+from cctv.services.lifetime.forecast import Forecast
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.site import nodes, settings, storage_trials
+from cctv.services.site.storage_trials import STEPS, Trial
 
 blueprint = Blueprint("storage_settings", __name__, url_prefix="/settings/storage")
 

@@ -18,22 +18,15 @@ from cctv.blueprints.cameras import Span
 from cctv.clock import now_ms, site_day
 from cctv.intervals import union
 from cctv.models import Node
-from cctv.services import (
-    access,
-    cloud,
-    daily_report,
-    forecast,
-    health,
-    health_figures,
-    nodes,
-    overview,
-    settings,
-    status,
-    transfer_figures,
-)
-from cctv.services.access import Action
-from cctv.services.daily_report import CameraDay, Report
-from cctv.services.timeline import sentence_of
+from cctv.services.bucket import cloud, transfer_figures
+from cctv.services.camera import status
+from cctv.services.footage import daily_report
+from cctv.services.footage.daily_report import CameraDay, Report
+from cctv.services.footage.timeline import sentence_of
+from cctv.services.lifetime import forecast
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.site import health, health_figures, nodes, overview, settings
 
 blueprint = Blueprint("system_health", __name__, url_prefix="/health")
 

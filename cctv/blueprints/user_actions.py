@@ -13,8 +13,9 @@ from cctv.blueprints import _doors, _htmx
 from cctv.blueprints._people import get_person, sees_tokens, session_id_of
 from cctv.errors import Conflict, NotAllowed
 from cctv.models import User
-from cctv.services import access, people, second_factor, sessions, tokens
-from cctv.services.access import Action
+from cctv.services.person import access, people
+from cctv.services.person.access import Action
+from cctv.services.sign_in import second_factor, sessions, tokens
 
 blueprint = Blueprint("user_actions", __name__, url_prefix="/users/<int:user_id>")
 

@@ -15,9 +15,9 @@ from cctv.blueprints import _htmx
 from cctv.blueprints._people import COLUMNS, get_person
 from cctv.errors import NotFound
 from cctv.models import User
-from cctv.services import access, grants, matrix
-from cctv.services.access import Action
-from cctv.services.grants import Cell, Row
+from cctv.services.person import access, grants, matrix
+from cctv.services.person.access import Action
+from cctv.services.person.grants import Cell, Row
 
 blueprint = Blueprint("user_grants", __name__, url_prefix="/users/<int:user_id>/grants")
 

@@ -19,9 +19,10 @@ from cctv.blueprints._people import get_person
 from cctv.blueprints.person_forms import WAYS, InviteForm, role_cards
 from cctv.errors import CctvError, Conflict, Invalid, LimitReached
 from cctv.models import Role, User
-from cctv.services import access, invitations, mail, people
-from cctv.services.access import Action
-from cctv.services.invitations import Invitation
+from cctv.services.mailing import mail
+from cctv.services.person import access, invitations, people
+from cctv.services.person.access import Action
+from cctv.services.person.invitations import Invitation
 
 blueprint = Blueprint("user_invitations", __name__, url_prefix="/users")
 

@@ -1,6 +1,6 @@
 """The list of people and the page of one: who they are, what they may open, where they are signed in.
 
-Shape only: who may see and change whom is said by services/ranks.py.
+Shape only: who may see and change whom is said by services/person/ranks.py.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from cctv.blueprints._people import get_person, places_of
 from cctv.blueprints.person_forms import PersonForm, role_cards
 from cctv.errors import Conflict, Invalid
 from cctv.models import Role, User
-from cctv.services import access, audit_rows, grants, people, role_changes, roster, tokens
-from cctv.services.access import Action
+from cctv.services.auditing import audit_rows
+from cctv.services.person import access, grants, people, role_changes, roster
+from cctv.services.person.access import Action
+from cctv.services.sign_in import tokens
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
 

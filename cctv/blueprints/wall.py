@@ -17,9 +17,10 @@ from cctv.blueprints._rights import rights
 from cctv.blueprints._words import duration
 from cctv.clock import now_ms
 from cctv.models import Camera
-from cctv.services import access, status
-from cctv.services.access import Action
-from cctv.services.status import CameraStatus
+from cctv.services.camera import status
+from cctv.services.camera.status import CameraStatus
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 blueprint = Blueprint("wall", __name__)
 

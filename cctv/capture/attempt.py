@@ -20,7 +20,7 @@ from cctv.capture import process
 from cctv.clock import now_ms
 from cctv.media import addresses, argv, stderr, tools, whereabouts
 from cctv.media.signpost import Signpost
-from cctv.services.sources import Source
+from cctv.services.camera.sources import Source
 from cctv.storage import disk, paths
 from cctv.storage.runfile import RunFile, read_run, write_run
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from cctv.capture.attempt import Attempt, CannotStart, Place, cut_second, launch, make_folder, new_run
 from cctv.clock import now_ms
 from cctv.media import argv, tools
-from cctv.services.sources import Source
+from cctv.services.camera.sources import Source
 from cctv.storage import growing, paths
 from cctv.storage.growing import GrowingRun, LocatedFragment
 from cctv.storage.runfile import RunFile, read_run

@@ -6,7 +6,7 @@ Arithmetic only; it reads nothing and tells only what changed noticeably.
 from __future__ import annotations
 
 from cctv.media.boxes import Init
-from cctv.services.sources import Source
+from cctv.services.camera.sources import Source
 from cctv.storage.measure import TICKS_PER_MS, MeasuredSegment
 
 _SHORTEST_TICKS = 2000 * TICKS_PER_MS  # a shorter file says nothing about rates

@@ -16,7 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from cctv import queue
 from cctv.extensions import db
 from cctv.models import Node
-from cctv.services import nodes, reconcile, retention
+from cctv.services.footage import reconcile
+from cctv.services.lifetime import retention
+from cctv.services.site import nodes
 
 _log = logging.getLogger(__name__)
 

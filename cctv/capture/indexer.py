@@ -22,7 +22,7 @@ from cctv.clock import now_ms
 from cctv.errors import CctvError
 from cctv.extensions import db
 from cctv.models import Run, Segment
-from cctv.services import gaps, segments
+from cctv.services.footage import gaps, segments
 from cctv.storage import disk, paths
 from cctv.storage.measure import ClosedFile, MeasuredSegment, measure
 from cctv.storage.runfile import RunFile, read_run

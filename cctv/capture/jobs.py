@@ -26,8 +26,8 @@ from cctv import queue
 from cctv.capture.node import CaptureNode
 from cctv.capture.steward import Steward
 from cctv.errors import CctvError
-from cctv.services import captures
-from cctv.services.lease import LEASE_MS
+from cctv.services.camera import captures
+from cctv.services.camera.lease import LEASE_MS
 
 _log = logging.getLogger(__name__)
 

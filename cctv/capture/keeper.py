@@ -18,7 +18,7 @@ from cctv.capture.facts import Facts, cure_of, facts_of
 from cctv.capture.outside import Outside
 from cctv.capture.retries import Retries
 from cctv.capture.voice import Voice
-from cctv.services.sources import Source
+from cctv.services.camera.sources import Source
 from cctv.storage.growing import GrowingRun
 
 _log = logging.getLogger(__name__)

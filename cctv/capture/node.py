@@ -30,8 +30,9 @@ from cctv.capture.volume import Volume
 from cctv.clock import now_ms
 from cctv.config import Config
 from cctv.media.signpost import Signpost
-from cctv.services import captures, nodes, sources
-from cctv.services.sources import Source
+from cctv.services.camera import captures, sources
+from cctv.services.camera.sources import Source
+from cctv.services.site import nodes
 from cctv.storage import paths
 from cctv.storage.measure import MeasuredSegment
 from cctv.storage.runfile import RunFile

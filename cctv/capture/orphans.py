@@ -12,7 +12,7 @@ from cctv.capture import process
 from cctv.capture.attempt import Place
 from cctv.capture.keeper import Keeper, Phase
 from cctv.capture.process import Running
-from cctv.services.sources import Source
+from cctv.services.camera.sources import Source
 from cctv.storage import paths
 from cctv.storage.runfile import RunFile, read_run
 

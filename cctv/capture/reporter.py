@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from cctv.capture.node import CaptureNode
 from cctv.clock import now_ms
 from cctv.extensions import db
-from cctv.services import captures
+from cctv.services.camera import captures
 
 _log = logging.getLogger(__name__)
 

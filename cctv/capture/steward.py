@@ -20,9 +20,10 @@ from cctv.capture.process import Running
 from cctv.capture.reporter import Reporter
 from cctv.errors import CctvError, NotFound, Unavailable
 from cctv.extensions import db
-from cctv.services import captures, nodes, sources
-from cctv.services.captures import Wanted
-from cctv.services.sources import Source
+from cctv.services.camera import captures, sources
+from cctv.services.camera.captures import Wanted
+from cctv.services.camera.sources import Source
+from cctv.services.site import nodes
 
 _log = logging.getLogger(__name__)
 

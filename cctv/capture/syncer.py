@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cctv.config import Config
 from cctv.extensions import db
-from cctv.services import wanted
+from cctv.services.recording import wanted
 from cctv.storage import disk
 
 _log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from cctv.capture.node import CaptureNode
 from cctv.capture.patience import Patience
 from cctv.capture.steward import Steward
 from cctv.config import Config
-from cctv.services import captures
+from cctv.services.camera import captures
 
 _log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 
 const FORMAT = "cctv evidence 1";
 
-// The facts of a stored file, hashed as in services/chain.py: lines of name and value in this order.
+// The facts of a stored file, hashed as in services/proof/chain.py: lines of name and value in this order.
 const FACTS = ["camera_id", "link", "run", "file", "started_ms", "ended_ms", "start_ticks", "duration_ticks",
   "size_bytes", "sha256"];
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import os
 
-from cctv.services import activity_watch
+from cctv.services.movement import activity_watch
 
 _NICENESS = 10  # captures and pages come first
 

@@ -2,7 +2,7 @@
 
 from rq import Retry
 
-from cctv.services import captures
+from cctv.services.camera import captures
 
 
 def capture(stream_id: int) -> Retry | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from cctv.services import export_making
+from cctv.services.export import export_making
 
 _NICE = 10  # recording and pages come first; each job has a process of its own
 

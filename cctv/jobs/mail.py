@@ -1,6 +1,6 @@
 """RQ entry points of mail: one job a mail, and the periodic one that finds what is due."""
 
-from cctv.services import mail, mail_delivery, mail_files, notices
+from cctv.services.mailing import mail, mail_delivery, mail_files, notices
 
 
 def send(message_id: int) -> None:

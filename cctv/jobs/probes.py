@@ -1,6 +1,6 @@
 """RQ entry points of camera checks."""
 
-from cctv.services import probes, usual_paths
+from cctv.services.camera import probes, usual_paths
 
 
 def run(probe_id: int) -> None:

@@ -1,6 +1,7 @@
 """RQ entry points of forgotten passwords and unproven addresses: asked for every name, known or not."""
 
-from cctv.services import addresses_of_people, recovery
+from cctv.services.person import addresses_of_people
+from cctv.services.sign_in import recovery
 
 
 def send_reset(typed: str, address: str, device: str) -> None:

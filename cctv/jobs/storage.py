@@ -6,9 +6,10 @@ Ids in, one service call, safe to run twice.
 from __future__ import annotations
 
 from cctv import queue
-from cctv.services import clean_up as cleaning
-from cctv.services import hashing, nodes, scrub, storage_trials
-from cctv.services import reconcile as reconciling
+from cctv.services.footage import reconcile as reconciling
+from cctv.services.lifetime import clean_up as cleaning
+from cctv.services.proof import hashing, scrub
+from cctv.services.site import nodes, storage_trials
 
 
 def reconcile(node_id: int) -> None:

@@ -7,29 +7,18 @@ from __future__ import annotations
 
 from cctv import queue
 from cctv.clock import utcnow
-from cctv.services import activity as watched
-from cctv.services import (
-    audit_check,
-    captures,
-    chain_heads,
-    clean_up,
-    codes,
-    daily_report,
-    exports,
-    forgetting,
-    gaps,
-    head_copies,
-    idempotency,
-    mail,
-    nodes,
-    notices,
-    probes,
-    recording_rules,
-    recordings,
-    schedules,
-    scrub,
-    sessions,
-)
+from cctv.services.auditing import audit_check
+from cctv.services.camera import captures, probes
+from cctv.services.export import exports
+from cctv.services.footage import daily_report, gaps
+from cctv.services.lifetime import clean_up, forgetting
+from cctv.services.mailing import mail, notices
+from cctv.services.movement import activity as watched
+from cctv.services.proof import chain_heads, head_copies, scrub
+from cctv.services.recording import recording_rules, recordings
+from cctv.services.schedule import schedules
+from cctv.services.sign_in import codes, sessions
+from cctv.services.site import idempotency, nodes
 
 
 def tick() -> None:

@@ -1,6 +1,6 @@
 """RQ entry points of copies in the cloud; those with a node run on that node."""
 
-from cctv.services import cloud_expiry, cloud_trials, transfer_rules, transfers
+from cctv.services.bucket import cloud_expiry, cloud_trials, transfer_rules, transfers
 
 
 def tick() -> None:

@@ -18,7 +18,7 @@ from rq.serializers import JSONSerializer
 
 from cctv import create_app, queue
 from cctv.config import Config
-from cctv.services import nodes
+from cctv.services.site import nodes
 
 _log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """When something moved in front of a camera, as the comparison of key frames saw it.
 
-How it is seen is in services/activity.py; what is recorded because of it in services/wanted.py.
+How it is seen is in activity.py; what is recorded because of it in wanted.py.
 """
 
 from __future__ import annotations

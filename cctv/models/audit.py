@@ -1,6 +1,6 @@
 """The audit log: who did what, when and from where. Rows are only ever added; the database refuses the rest.
 
-Each row holds the hash of the one before; how it is computed and checked is in services/audit.py.
+Each row holds the hash of the one before; how it is computed and checked is in services/auditing/audit.py.
 """
 
 from __future__ import annotations

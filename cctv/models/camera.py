@@ -58,7 +58,7 @@ class Camera(db.Model):  # type: ignore[name-defined]
     activity_trouble: Mapped[str] = mapped_column(String(200), default="")  # of the last look, in words
     keep_days: Mapped[int | None] = mapped_column(Integer)  # null: the default of the settings
     keep_bytes: Mapped[int | None] = mapped_column(BigInteger)  # null: no limit of its own
-    chain_number: Mapped[int] = mapped_column(Integer, default=0)  # of the newest link; services/chain.py
+    chain_number: Mapped[int] = mapped_column(Integer, default=0)  # of the newest link; chain.py
     chain_hash: Mapped[str] = mapped_column(String(64), default="0" * 64)  # of it; zeros before the first
     # Recordings of schedules and activity are listed from here on: somebody deleted the ones before.
     listed_from_ms: Mapped[int | None] = mapped_column(BigInteger)

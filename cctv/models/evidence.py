@@ -1,6 +1,6 @@
 """The chain that shows that footage was not changed: what was removed from it, and its signed daily heads.
 
-Each segment row holds its own link (segment.py), and the camera the newest; services/chain.py makes them.
+Each segment row holds its own link (segment.py), and the camera the newest; chain.py makes them.
 """
 
 from __future__ import annotations

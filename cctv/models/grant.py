@@ -1,6 +1,6 @@
 """What a person without the right to all cameras may do to some of them, cell by cell of the matrix.
 
-Which action needs a grant at all is said by services/access.py.
+Which action needs a grant at all is said by services/person/access.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Episodes of trouble that people are told about by mail: a camera without pictures, a disk that takes none.
 
-One open row for each thing in trouble; services/notices.py says when it is told, and to whom.
+One open row for each thing in trouble; services/mailing/notices.py says when it is told, and to whom.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class NoticeKind(StrEnum):
     CAMERA = "camera"
     DISK = "disk"
     CLOUD = "cloud"
-    REPORT = "report"  # no trouble: how much of the day before is there (services/daily_report.py)
+    REPORT = "report"  # no trouble: how much of the day before is there (services/footage/daily_report.py)
 
 
 class Notice(db.Model):  # type: ignore[name-defined]

@@ -1,6 +1,6 @@
 """Weekly plans of when cameras record. Every change makes a new version, so that the past stays explained.
 
-What a plan means for a moment is worked out in services/schedule_times.py, on the clock of the site.
+What a plan means for a moment is worked out in services/schedule/schedule_times.py, on the clock of the site.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ class Segment(FileTimes, db.Model):  # type: ignore[name-defined]
     gops: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)  # see pack_gops
     state: Mapped[str] = mapped_column(String(8), default=SegmentState.RING)
     is_damaged: Mapped[bool] = mapped_column(Boolean, default=False)  # kept and shown, and marked: see damage
-    damage: Mapped[str] = mapped_column(String(12), default="")  # which: a code of services/damage.py
+    damage: Mapped[str] = mapped_column(String(12), default="")  # which: a code of services/footage/damage.py
     is_locked: Mapped[bool] = mapped_column(Boolean, default=False)
     sha256: Mapped[str | None] = mapped_column(String(64))  # filled by a low-priority pass
     chain_number: Mapped[int | None] = mapped_column(Integer)  # of its link in the camera's chain, from 1

@@ -1,6 +1,6 @@
 """One browser or app in which a person is signed in; cookie, access token and stream addresses point to it.
 
-Whether it still counts is said by services/sessions.py.
+Whether it still counts is said by services/sign_in/sessions.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Settings of the organisation: one row a key, the value as JSON.
 
-Which keys exist and what they default to is said in services/settings.py.
+Which keys exist and what they default to is said in services/site/settings.py.
 """
 
 from __future__ import annotations

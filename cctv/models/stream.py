@@ -1,6 +1,6 @@
 """One stream of a camera: where it comes from, who captures it now, and how it fares.
 
-Ownership (owner, fence, renewed) is won by compare-and-set in services/captures.py and nowhere else.
+Ownership (owner, fence, renewed) is won by compare-and-set in services/camera/captures.py and nowhere else.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The copy of a segment in the bucket: wanted, on its way, verified. Survives kill -9 on both sides.
 
-What is copied and when is decided by services/transfers.py; only a verified copy may outlive the local file.
+What is copied and when is decided by transfers.py; only a verified copy may outlive the local file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Transfer(db.Model):  # type: ignore[name-defined]
     __table_args__ = (
         Index("ix_transfer_due", "state", "priority", "next_at"),
         Index("ix_transfer_camera", "camera_id", "state", "ended_ms"),
-        # What may make room first, the oldest first (services/eviction.py).
+        # What may make room first, the oldest first (services/lifetime/eviction.py).
         Index(
             "ix_transfer_local",
             "node_id",

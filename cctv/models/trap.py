@@ -1,6 +1,6 @@
 """Who touched the honeypot: addresses, and the last attempts of each, as text that is never a link.
 
-What follows from it is decided by services/honeypot.py.
+What follows from it is decided by services/sign_in/honeypot.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A person who can sign in.
 
-Passwords exist here only as bcrypt hashes; what a role may do is said in services/access.py.
+Passwords exist here only as bcrypt hashes; what a role may do is said in services/person/access.py.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
     # Of the request, not of the row.
     session_id = ""
     is_seen_lately = True
-    sudo_until_ms = 0  # risky changes are allowed until then (services/sessions.py)
+    sudo_until_ms = 0  # risky changes are allowed until then (services/sign_in/sessions.py)
     session_ends_ms = 0  # when nothing is asked any more
     session_limits_ms = (0, 0)  # the end whatever happens, and how long it may rest
-    # Of an API token that stands for the person: what it is limited to (values of services/matrix.py, ids).
+    # Of an API token that stands for the person: what it is limited to (values of matrix.py, ids).
     token_actions = None  # type: frozenset[str] | None
     token_cameras = None  # type: frozenset[int] | None
 
@@ -84,7 +84,7 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined]
         return self.is_enabled
 
     def get_id(self) -> str:
-        """What the session cookie and stream tokens hold (services/sessions.py).
+        """What the session cookie and stream tokens hold (services/sign_in/sessions.py).
 
         ValueError for a person who is not signed in.
         """

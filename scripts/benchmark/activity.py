@@ -19,7 +19,8 @@ from cctv.demo.loops import make_loop
 from cctv.demo.profiles import PROFILES
 from cctv.demo.scenes import KINDS, Scene
 from cctv.media.argv import SEGMENT_FORMAT
-from cctv.services import activity_watch, segments
+from cctv.services.footage import segments
+from cctv.services.movement import activity_watch
 from scripts.benchmark import scenes
 from scripts.benchmark.figure import Figure
 from tests.fixtures.application import make_config, migrate

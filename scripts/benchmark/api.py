@@ -18,7 +18,9 @@ from pathlib import Path
 from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
 from cctv.models import Camera, Recording, Role, Stream
-from cctv.services import app_sessions, settings, users
+from cctv.services.person import users
+from cctv.services.sign_in import app_sessions
+from cctv.services.site import settings
 from scripts.benchmark.figure import Figure
 from scripts.benchmark.node import Node, node, pss_mb
 from tests.capture.rig import Cam

@@ -17,8 +17,11 @@ from cctv.media.argv import SEGMENT_FORMAT
 from cctv.media.boxes import read_init
 from cctv.media.init_boxes import Init, walk
 from cctv.models import Camera, Export, ExportState, Role
-from cctv.services import export_files, export_making, exports, nodes, segments, users
-from cctv.services.exports import Wish
+from cctv.services.export import export_files, export_making, exports
+from cctv.services.export.exports import Wish
+from cctv.services.footage import segments
+from cctv.services.person import users
+from cctv.services.site import nodes
 from cctv.storage import paths
 from cctv.storage.runfile import RunFile, write_run
 from scripts.benchmark.figure import Figure

@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, sync_playwright
 from cctv import create_app
 from cctv.extensions import db
 from cctv.models import Role, StreamState, User
-from cctv.services import users
+from cctv.services.person import users
 from scripts.benchmark.figure import Figure
 from tests.browser.watching import first_picture_seconds, open_player, watch_all
 from tests.cameras import CameraFarm

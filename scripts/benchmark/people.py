@@ -20,7 +20,9 @@ from cctv import create_app
 from cctv.clock import utcnow
 from cctv.extensions import db
 from cctv.models import OneTimeCode, Role, User
-from cctv.services import recovery, settings, users
+from cctv.services.person import users
+from cctv.services.sign_in import recovery
+from cctv.services.site import settings
 from scripts.benchmark.figure import Figure
 from tests.fixtures.application import make_config, migrate
 from tests.servers import RedisServer

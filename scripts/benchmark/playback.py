@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from cctv.extensions import db
 from cctv.models import Role
-from cctv.services import users
+from cctv.services.person import users
 from scripts.benchmark.figure import Figure
 from scripts.benchmark.live import chromium
 from scripts.benchmark.node import Node, node

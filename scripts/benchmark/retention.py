@@ -20,8 +20,9 @@ from cctv.clock import now_ms
 from cctv.config import Config
 from cctv.extensions import begin_writing, db
 from cctv.models import Camera, Node, Run, Segment, Stream
-from cctv.services import pace, retention, retention_rules, settings
-from cctv.services.wanted import lock_cameras
+from cctv.services.lifetime import pace, retention, retention_rules
+from cctv.services.recording.wanted import lock_cameras
+from cctv.services.site import settings
 from cctv.storage import paths
 from cctv.storage.disk import Usage
 from scripts.benchmark.figure import Figure

@@ -16,7 +16,7 @@ from cctv.media.boxes import read_init, scan
 from cctv.media.glances import Clip, Glance
 from cctv.media.motion import Episode, Episodes, Watcher
 from cctv.models.activity import LONGEST_ACTIVITY_MS
-from cctv.services.activity_watch import PAUSE_MS
+from cctv.services.movement.activity_watch import PAUSE_MS
 
 EVERY_S = 2.0  # between two key frames
 # What a key frame has of a camera with 2 to 4 Mbit/s and a key frame every 2 s.

@@ -13,7 +13,7 @@ from cctv import create_app
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Segment
-from cctv.services import timeline
+from cctv.services.footage import timeline
 from scripts.benchmark.figure import Figure
 from scripts.benchmark.node import exact_cpu_ms
 from scripts.benchmark.rows import fill

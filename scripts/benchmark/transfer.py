@@ -21,7 +21,7 @@ from cctv import create_app
 from cctv.config import Config
 from cctv.extensions import db
 from cctv.models import Segment, Transfer, TransferState
-from cctv.services import cloud, transfers
+from cctv.services.bucket import cloud, transfers
 from scripts.benchmark.figure import Figure
 from tests.bucket_server import BUCKET, Emulator
 from tests.fixtures.application import make_config, migrate

@@ -11,7 +11,9 @@ from pathlib import Path
 from cctv import create_app
 from cctv.extensions import db
 from cctv.models import RecordingMode
-from cctv.services import evidence_page, hashing, nodes, segments, verification
+from cctv.services.footage import segments
+from cctv.services.proof import evidence_page, hashing, verification
+from cctv.services.site import nodes
 from cctv.storage import paths
 from scripts.benchmark.figure import Figure
 from tests.fixtures.application import make_config, migrate

@@ -11,7 +11,8 @@ import time
 import psutil
 
 from cctv.clock import now_ms
-from cctv.services import activity_watch, nodes
+from cctv.services.movement import activity_watch
+from cctv.services.site import nodes
 from scripts.drills import invariants
 from scripts.drills.catalogue import drill
 from scripts.drills.stage import Stage

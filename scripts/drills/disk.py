@@ -15,7 +15,8 @@ from sqlalchemy import select
 from cctv.clock import now_ms
 from cctv.extensions import begin_writing
 from cctv.models import Event, Node, Recording, Segment, SegmentState
-from cctv.services import nodes, reconcile
+from cctv.services.footage import reconcile
+from cctv.services.site import nodes
 from scripts.drills import invariants
 from scripts.drills.catalogue import drill
 from scripts.drills.old_footage import lay_down

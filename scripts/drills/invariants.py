@@ -18,8 +18,8 @@ from sqlalchemy import Select, select
 from cctv.clock import now_ms
 from cctv.intervals import subtract, total_ms, union
 from cctv.models import Camera, Gap, Run, Segment, SegmentState, Stream, StreamKind
-from cctv.services.finding import find_segments
-from cctv.services.wanted import wanted
+from cctv.services.footage.finding import find_segments
+from cctv.services.recording.wanted import wanted
 from cctv.storage import paths
 from cctv.storage.measure import measure
 from cctv.storage.runfile import read_run

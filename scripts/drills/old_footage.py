@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from cctv.services import segments
+from cctv.services.footage import segments
 from cctv.storage import paths
 from cctv.storage.measure import ClosedFile, measure
 from cctv.storage.runfile import read_run, write_run

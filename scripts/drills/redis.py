@@ -12,7 +12,7 @@ from collections.abc import Callable
 import redis
 
 from cctv.clock import now_ms
-from cctv.services import captures
+from cctv.services.camera import captures
 from scripts.drills import invariants
 from scripts.drills.catalogue import drill
 from scripts.drills.onlooker import HEALTH

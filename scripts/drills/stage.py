@@ -24,7 +24,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from cctv.clock import now_ms
 from cctv.config import Config
 from cctv.models import Role
-from cctv.services import gaps, users
+from cctv.services.footage import gaps
+from cctv.services.person import users
 from scripts.drills.catalogue import Needs
 from scripts.drills.onlooker import HEALTH, Onlooker
 from scripts.drills.volumes import Volume

@@ -16,7 +16,8 @@ from sqlalchemy import select
 
 from cctv.clock import now_ms
 from cctv.models import Event, Node, Segment
-from cctv.services import nodes, reconcile
+from cctv.services.footage import reconcile
+from cctv.services.site import nodes
 from scripts.drills import invariants
 from scripts.drills.catalogue import drill
 from scripts.drills.stage import Stage

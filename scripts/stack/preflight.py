@@ -100,7 +100,7 @@ def _prepare_database(config: object) -> dict[str, str]:
 def _quick_damage() -> str:
     """A look through the SQLite file at every start, as long as that costs no more than a second."""
     from cctv.extensions import db
-    from cctv.services import doctor
+    from cctv.services.site import doctor
 
     file = Path(db.engine.url.database or "")
     is_small = (
@@ -117,7 +117,7 @@ def _damaged(how: str) -> str:
 
 
 def _setup_path() -> str:
-    from cctv.services import setup
+    from cctv.services.site import setup
 
     code = setup.code()
     return f"/setup/welcome?code={code}" if code else ""

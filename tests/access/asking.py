@@ -16,7 +16,7 @@ from sqlalchemy import event
 
 from cctv.extensions import db
 from cctv.models import User
-from cctv.services import app_sessions, sessions
+from cctv.services.sign_in import app_sessions, sessions
 from tests.access.expectation import CAMERAS, PERSONS, Entry
 from tests.access.people import ANONYMOUS
 from tests.servers import RedisServer

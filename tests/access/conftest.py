@@ -23,8 +23,12 @@ from cctv.models import (
     StreamState,
     TrappedAddress,
 )
-from cctv.services import groups, honeypot, mail, mail_trials, mailings, nodes, probes, settings, users
-from cctv.services.people import COMMAND_LINE
+from cctv.services.camera import groups, probes
+from cctv.services.mailing import mail, mail_trials, mailings
+from cctv.services.person import users
+from cctv.services.person.people import COMMAND_LINE
+from cctv.services.sign_in import honeypot
+from cctv.services.site import nodes, settings
 from tests.access.asking import Asker
 from tests.access.people import add_everybody
 from tests.blueprints.camera_rows import add_camera

@@ -8,9 +8,9 @@ from flask import Flask
 
 from cctv.extensions import db
 from cctv.models import CameraGrant, Role, User
-from cctv.services import users
-from cctv.services.access import Action
-from cctv.services.matrix import GRANTABLE
+from cctv.services.person import users
+from cctv.services.person.access import Action
+from cctv.services.person.matrix import GRANTABLE
 from tests.fixtures.application import OWNER_PASSWORD
 
 # "visitor" has nothing, "visitor_live" was granted the live picture of the own camera, and so on.

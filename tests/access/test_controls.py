@@ -10,7 +10,7 @@ from sqlalchemy import select
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import AuditEntry, Camera, Probe, Role, User
-from cctv.services import probes
+from cctv.services.camera import probes
 from tests.access.people import add_person, grant
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_camera
 from tests.fixtures.application import sign_in
@@ -78,8 +78,8 @@ class TestAVisitor:
     def test_who_may_take_snapshots_gets_the_one_that_was_taken_and_no_other(
         self, app: Flask, visitor: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from cctv.services import snapshots
-        from cctv.services.snapshots import Picture
+        from cctv.services.footage import snapshots
+        from cctv.services.footage.snapshots import Picture
 
         taken_ms = now_ms() - 1000
         monkeypatch.setattr(snapshots, "newest", lambda *_, **__: Picture(b"\xff\xd8", taken_ms))

@@ -10,9 +10,10 @@ from flask import Flask
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Camera, ModeChange, Role
-from cctv.services import access, segments
-from cctv.services.access import Action
-from cctv.services.matrix import GRANTABLE
+from cctv.services.footage import segments
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.person.matrix import GRANTABLE
 from tests.access import expectation
 from tests.access.asking import Answer, Asker, is_api
 from tests.access.conftest import FOREIGN_ID, FOREIGN_NAME

@@ -27,8 +27,9 @@ from cctv.blueprints import stills
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Camera, User
-from cctv.services import access, sessions
-from cctv.services.access import Action
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.sign_in import sessions
 from cctv.storage.growing import GrowingRun
 from tests.access import expectation
 from tests.access.asking import Asker, is_api

@@ -7,8 +7,8 @@ from flask import Flask, render_template
 
 from cctv.extensions import db
 from cctv.models import Camera, CameraGroup, GroupGrant, Role, User
-from cctv.services import access, matrix
-from cctv.services.access import Action, Opening
+from cctv.services.person import access, matrix
+from cctv.services.person.access import Action, Opening
 from tests.access.people import add_person, grant
 
 

@@ -27,18 +27,11 @@ from sqlalchemy import select
 from cctv import keys
 from cctv.extensions import db
 from cctv.models import Camera, Role, Stream, User
-from cctv.services import (
-    addresses_of_people,
-    app_sessions,
-    invitations,
-    mail,
-    second_factor,
-    sessions,
-    tokens,
-    users,
-)
-from cctv.services.matrix import GRANTABLE
-from cctv.services.people import COMMAND_LINE
+from cctv.services.mailing import mail
+from cctv.services.person import addresses_of_people, invitations, users
+from cctv.services.person.matrix import GRANTABLE
+from cctv.services.person.people import COMMAND_LINE
+from cctv.services.sign_in import app_sessions, second_factor, sessions, tokens
 from tests.access import expectation
 from tests.access.asking import Asker, is_api
 from tests.access.canaries import Canaries

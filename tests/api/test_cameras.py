@@ -10,7 +10,7 @@ from flask import Flask
 
 from cctv.extensions import db
 from cctv.models import Camera, CameraGrant, Probe, Role, User
-from cctv.services import probe_waits
+from cctv.services.camera import probe_waits
 from tests.api.apps import CAMERAS, Phone, answer, phone_of, problem
 from tests.blueprints.camera_rows import QueryCount, add_camera
 from tests.waiting import wait_until

@@ -10,7 +10,9 @@ from flask import Flask
 
 from cctv.extensions import db
 from cctv.models import Export, Role
-from cctv.services import export_making, nodes, segments
+from cctv.services.export import export_making
+from cctv.services.footage import segments
+from cctv.services.site import nodes
 from tests.api.apps import LOGOUT, Phone, answer, phone_of, problem
 from tests.api.test_cameras import grant
 from tests.blueprints.camera_rows import QueryCount

@@ -23,7 +23,7 @@ import pytest
 from flask import Flask
 
 from cctv.models import User
-from cctv.services import cameras
+from cctv.services.camera import cameras
 from tests.api.apps import Phone, answer
 from tests.cameras import CameraFarm, numbers_in
 from tests.fixtures.application import OWNER_PASSWORD

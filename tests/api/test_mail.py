@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from cctv.extensions import begin_writing, db
 from cctv.models import CodePurpose, User
-from cctv.services import codes
+from cctv.services.sign_in import codes
 from tests.api.apps import LOGIN, PROFILE, Phone, answer, problem
 
 RESET = "/v0/api/mail/reset-password"

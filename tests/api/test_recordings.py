@@ -12,7 +12,10 @@ from flask import Flask
 from cctv.clock import site_day
 from cctv.extensions import db
 from cctv.models import AuditEntry, Camera, Recording, Role, Segment, SegmentState, User
-from cctv.services import evidence, expiry, retention, settings, timeline
+from cctv.services.footage import timeline
+from cctv.services.lifetime import expiry, retention
+from cctv.services.recording import evidence
+from cctv.services.site import settings
 from cctv.storage.disk import Usage
 from tests.api.apps import CAMERAS, RECORDINGS, Phone, answer, phone_of, problem
 from tests.api.test_cameras import grant

@@ -21,8 +21,8 @@ from openapi_spec_validator import validate
 from werkzeug.serving import make_server
 
 from cctv.models import Role, User
-from cctv.services import probe_waits
-from cctv.services.access import Action
+from cctv.services.camera import probe_waits
+from cctv.services.person.access import Action
 from tests.api.apps import Phone, answer, phone_of, problem
 from tests.api.test_cameras import grant
 from tests.blueprints.camera_rows import add_camera, tell_node_figures

@@ -19,7 +19,7 @@ from cctv.clock import now_ms, utcnow
 from cctv.errors import LimitReached
 from cctv.extensions import db
 from cctv.models import AuditEntry, Role, Session, User
-from cctv.services import codes, new_passwords, pairing, recovery, second_factor, sessions
+from cctv.services.sign_in import codes, new_passwords, pairing, recovery, second_factor, sessions
 from tests.api.apps import HEALTH, LOGIN, LOGOUT, PROFILE, REFRESH, Phone, answer, phone_of, problem
 from tests.fixtures.application import OWNER_PASSWORD, sign_in
 

@@ -16,7 +16,7 @@ from cctv.clock import utcnow
 from cctv.errors import Invalid
 from cctv.extensions import db
 from cctv.models import ApiToken, AuditEntry, Camera, Role, User
-from cctv.services import sessions, tokens
+from cctv.services.sign_in import sessions, tokens
 from tests.api.apps import CAMERAS, LOGOUT, PROFILE, RECORDINGS, USERS, Phone, answer, phone_of, problem
 from tests.api.test_cameras import grant
 from tests.blueprints.camera_rows import add_camera, add_person

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from cctv.config import Config
 from cctv.extensions import db
 from cctv.models import AuditEntry, Camera, Recording, Role, Transfer
-from cctv.services import cloud, transfers
+from cctv.services.bucket import cloud, transfers
 from tests.api.apps import RECORDINGS, Phone, answer, phone_of, problem
 from tests.bucket_server import Emulator, Front
 from tests.fixtures.bucket import in_cloud

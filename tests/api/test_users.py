@@ -12,7 +12,7 @@ from flask import Flask
 from cctv.clock import utcnow
 from cctv.extensions import db
 from cctv.models import Role, User
-from cctv.services import sessions
+from cctv.services.sign_in import sessions
 from tests.api.apps import LOGIN, PROFILE, REFRESH, USERS, Phone, answer, phone_of, problem
 from tests.blueprints.camera_rows import QueryCount
 from tests.fixtures.application import OWNER_PASSWORD

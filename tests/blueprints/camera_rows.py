@@ -8,7 +8,9 @@ from sqlalchemy import event
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Camera, Role, User
-from cctv.services import cameras, nodes, users
+from cctv.services.camera import cameras
+from cctv.services.person import users
+from cctv.services.site import nodes
 from tests.fixtures.application import OWNER_PASSWORD
 
 HTML = {"Accept": "text/html"}

@@ -16,7 +16,9 @@ from sqlalchemy import select, update
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import AuditEntry, OneTimeCode, Role, Session, SessionKind, User
-from cctv.services import second_factor, sessions, settings, users
+from cctv.services.person import users
+from cctv.services.sign_in import second_factor, sessions
+from cctv.services.site import settings
 from tests.access.people import grant
 from tests.blueprints.camera_rows import add_camera, add_person
 from tests.blueprints.test_sign_in import HTML, HTMX, typed

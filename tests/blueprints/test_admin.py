@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from cctv.extensions import db
 from cctv.models import AuditEntry, Role, TrapAttempt, TrappedAddress, User
-from cctv.services import honeypot
-from cctv.services.honeypot import Attempt
+from cctv.services.sign_in import honeypot
+from cctv.services.sign_in.honeypot import Attempt
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_camera, add_person
 from tests.fixtures.application import OWNER_PASSWORD, sign_in
 from tests.servers import RedisServer

@@ -15,8 +15,9 @@ from sqlalchemy import select, text
 from cctv.blueprints import _audit_words
 from cctv.extensions import begin_writing, db
 from cctv.models import AuditEntry, Camera, Role, User
-from cctv.services import access, audit, audit_check
-from cctv.services.access import Action
+from cctv.services.auditing import audit, audit_check
+from cctv.services.person import access
+from cctv.services.person.access import Action
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_camera, add_person
 from tests.fixtures.application import OWNER_PASSWORD, sign_in
 
@@ -111,7 +112,7 @@ def test_watching_is_told_once_whatever_the_number_of_requests(
     monkeypatch.setattr(access, "_RECHECK_SECONDS", 0.0)
     gate, hall = add_camera(app, "Gate"), add_camera(app, "Hall")
     with app.app_context(), app.test_request_context():
-        from cctv.services import sessions
+        from cctv.services.sign_in import sessions
 
         person = db.session.get_one(User, owner.id)
         sessions.begin(person)
@@ -140,7 +141,7 @@ def test_watching_is_told_once_whatever_the_number_of_requests(
 
 
 def test_a_changed_setting_is_told_with_before_and_after(app: Flask) -> None:
-    from cctv.services import settings
+    from cctv.services.site import settings
 
     with app.app_context():
         settings.save(organisation_name="Mill")

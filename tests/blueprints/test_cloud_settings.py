@@ -12,7 +12,9 @@ from flask.testing import FlaskClient
 from cctv.config import Config
 from cctv.extensions import begin_writing, db
 from cctv.models import AuditEntry, Node, Role, Setting
-from cctv.services import cloud, cloud_trials, sessions, settings
+from cctv.services.bucket import cloud, cloud_trials
+from cctv.services.sign_in import sessions
+from cctv.services.site import settings
 from cctv.storage.bucket_faults import BucketFault
 from tests.blueprints.camera_rows import HTMX, add_person
 from tests.bucket_server import BUCKET, Front

@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 
 from cctv.extensions import db
 from cctv.models import AuditEntry
-from cctv.services import evidence_key, evidence_page, settings
+from cctv.services.proof import evidence_key, evidence_page
+from cctv.services.site import settings
 
 
 def test_it_shows_the_name_of_the_key_and_gives_the_page(app: Flask, signed_in: FlaskClient) -> None:

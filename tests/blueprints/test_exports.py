@@ -10,7 +10,9 @@ from flask.testing import FlaskClient
 
 from cctv.extensions import db
 from cctv.models import Export, ExportState, Role
-from cctv.services import export_making, nodes, segments, settings
+from cctv.services.export import export_making
+from cctv.services.footage import segments
+from cctv.services.site import nodes, settings
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_person
 from tests.fixtures.application import sign_in
 from tests.media.loops import EPOCH_S

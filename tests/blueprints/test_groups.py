@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cctv.models import Role
-from cctv.services import groups
+from cctv.services.camera import groups
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_camera, add_person
 from tests.fixtures.application import sign_in
 

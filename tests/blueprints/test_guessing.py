@@ -15,8 +15,9 @@ from werkzeug.test import TestResponse
 
 from cctv.extensions import db
 from cctv.models import Role, User
-from cctv.services import tries, users
-from cctv.services.tries import Limit
+from cctv.services.person import users
+from cctv.services.sign_in import tries
+from cctv.services.sign_in.tries import Limit
 from tests.blueprints.test_sign_in import HTML, sentence, typed
 from tests.fixtures.application import OWNER_PASSWORD
 from tests.servers import RedisServer

@@ -16,7 +16,8 @@ from flask.testing import FlaskClient
 from cctv.config import Config
 from cctv.extensions import begin_writing, db
 from cctv.models import AuditEntry, MailMessage, MailState, Role, User
-from cctv.services import mail, mail_delivery, mailings, settings
+from cctv.services.mailing import mail, mail_delivery, mailings
+from cctv.services.site import settings
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_person
 from tests.fixtures.application import OWNER_PASSWORD, sign_in
 from tests.fixtures.processes import ProductProcess

@@ -15,8 +15,8 @@ from cctv.errors import LimitReached, Unavailable
 from cctv.extensions import db
 from cctv.live import watch
 from cctv.models import Camera, Stream, StreamState, User
-from cctv.services import access
-from cctv.services.access import Action
+from cctv.services.person import access
+from cctv.services.person.access import Action
 from cctv.storage import paths
 from tests.cameras import CameraFarm
 from tests.captured import GrowingCapture, add_camera, stream_base

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Recording, Role
-from cctv.services import settings
+from cctv.services.site import settings
 from tests.blueprints.camera_rows import add_person
 from tests.fixtures.application import sign_in
 from tests.services.footage import MINUTE, index_spans, make_camera

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from cctv.extensions import db
 from cctv.models import Probe, Role, User
-from cctv.services import probes
+from cctv.services.camera import probes
 from tests.blueprints.camera_rows import HTML, HTMX, add_camera, add_person
 from tests.fixtures.application import sign_in
 

@@ -24,7 +24,7 @@ from cctv.models import (
     TransferState,
     User,
 )
-from cctv.services import grants
+from cctv.services.person import grants
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_person
 from tests.fixtures.application import sign_in
 from tests.services.footage import MINUTE, index_spans, make_camera, make_node

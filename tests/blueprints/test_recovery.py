@@ -7,7 +7,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cctv.models import Role, User
-from cctv.services import recovery, settings, users
+from cctv.services.person import users
+from cctv.services.sign_in import recovery
+from cctv.services.site import settings
 from tests.blueprints.test_sign_in import HTML, typed
 from tests.fixtures.application import OWNER_PASSWORD
 from tests.services.test_recovery import NEW, mailed, token_of

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from cctv.blueprints.schedule_forms import minutes
 from cctv.extensions import db
 from cctv.models import Camera, Role
-from cctv.services import schedules
+from cctv.services.schedule import schedules
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_camera, add_person
 from tests.fixtures.application import sign_in
 

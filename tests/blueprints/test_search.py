@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from cctv.extensions import db
 from cctv.models import Camera, Role, User
-from cctv.services import users
+from cctv.services.person import users
 from tests.fixtures.application import OWNER_PASSWORD, sign_in
 
 HTML = {"Accept": "text/html"}

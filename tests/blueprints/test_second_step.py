@@ -14,7 +14,7 @@ from sqlalchemy import select
 from cctv.blueprints import second_step
 from cctv.extensions import db
 from cctv.models import AuditEntry, User
-from cctv.services import second_factor
+from cctv.services.sign_in import second_factor
 from tests.blueprints.test_sign_in import HTML, HTMX, sentence, typed
 from tests.services.test_second_factor import START, phone
 

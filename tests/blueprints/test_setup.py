@@ -10,7 +10,9 @@ from sqlalchemy import select
 from cctv.blueprints.setup import _zones
 from cctv.extensions import db
 from cctv.models import AuditEntry, User
-from cctv.services import passwords, settings, setup, users
+from cctv.services.person import users
+from cctv.services.sign_in import passwords
+from cctv.services.site import settings, setup
 
 HTML = {"Accept": "text/html"}
 HTMX = {**HTML, "HX-Request": "true"}

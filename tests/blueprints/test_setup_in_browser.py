@@ -8,7 +8,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from cctv.services import setup, users
+from cctv.services.person import users
+from cctv.services.site import setup
 from tests.blueprints.axe import violations
 from tests.blueprints.site import Site
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from cctv import texts
 from cctv.models import User
-from cctv.services import app_sessions
+from cctv.services.sign_in import app_sessions
 from tests.blueprints.camera_rows import add_camera
 
 HTML = {"Accept": "text/html"}

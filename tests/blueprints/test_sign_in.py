@@ -13,7 +13,7 @@ from cctv.blueprints import auth
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Session, User
-from cctv.services import sessions
+from cctv.services.sign_in import sessions
 from tests.fixtures.application import OWNER_PASSWORD
 
 HTML = {"Accept": "text/html"}

@@ -14,7 +14,8 @@ from cctv import keys
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Session, User
-from cctv.services import second_factor, settings
+from cctv.services.sign_in import second_factor
+from cctv.services.site import settings
 from tests.blueprints.axe import violations
 from tests.blueprints.site import Site
 from tests.fixtures.application import OWNER_PASSWORD

@@ -17,7 +17,7 @@ from cctv.demo import barcode
 from cctv.demo.profiles import PROFILES
 from cctv.extensions import db
 from cctv.models import CameraGrant, Role, Stream, User
-from cctv.services import snapshots
+from cctv.services.footage import snapshots
 from tests.blueprints.camera_rows import HTMX, add_person
 from tests.cameras import CameraFarm
 from tests.captured import GrowingCapture, add_camera

@@ -10,7 +10,8 @@ from cctv import config
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Camera, ModeChange, Node, Role
-from cctv.services import keeping, nodes, settings, storage_trials
+from cctv.services.lifetime import keeping
+from cctv.services.site import nodes, settings, storage_trials
 from tests.blueprints.camera_rows import HTML, HTMX, add_camera, add_person, tell_node_figures
 from tests.fixtures.application import sign_in
 from tests.services.footage import index_spans

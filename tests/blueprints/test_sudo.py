@@ -16,7 +16,7 @@ from cctv.blueprints import _doors
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import AuditEntry, Session, User
-from cctv.services import second_factor
+from cctv.services.sign_in import second_factor
 from tests.fixtures.application import OWNER_PASSWORD, sign_in
 from tests.services.test_second_factor import phone
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask.testing import FlaskClient
 
-from cctv.services import gaps
+from cctv.services.footage import gaps
 from tests.blueprints.camera_rows import HTML, HTMX
 from tests.services.test_daily_report import DAY, HOUR, START, film
 

@@ -9,8 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cctv.models import Role, User
-from cctv.services import access, grants, groups, people
-from cctv.services.people import COMMAND_LINE
+from cctv.services.camera import groups
+from cctv.services.person import access, grants, people
+from cctv.services.person.people import COMMAND_LINE
 from tests.blueprints.camera_rows import HTML, HTMX, add_camera, add_person
 from tests.fixtures.application import sign_in
 

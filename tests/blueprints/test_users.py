@@ -10,8 +10,9 @@ from flask.testing import FlaskClient
 
 from cctv.extensions import db
 from cctv.models import AuditEntry, Role, User
-from cctv.services import access, people, second_factor, sessions, tokens
-from cctv.services.people import COMMAND_LINE
+from cctv.services.person import access, people
+from cctv.services.person.people import COMMAND_LINE
+from cctv.services.sign_in import second_factor, sessions, tokens
 from tests.blueprints.camera_rows import HTML, HTMX, QueryCount, add_camera, add_person
 from tests.fixtures.application import sign_in
 from tests.services.test_second_factor import phone

@@ -20,7 +20,7 @@ from cctv.extensions import db
 from cctv.media import usual_paths as tries
 from cctv.media.addresses import Networks, parse_typed
 from cctv.models import Probe, Role, User
-from cctv.services import probes, usual_paths
+from cctv.services.camera import probes, usual_paths
 from tests.blueprints.camera_rows import HTML, HTMX, add_camera, add_person
 from tests.blueprints.test_probes import add_probe
 from tests.fixtures.application import sign_in

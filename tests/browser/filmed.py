@@ -17,7 +17,8 @@ from pathlib import Path
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Camera, Recording, Role
-from cctv.services import segments, users
+from cctv.services.footage import segments
+from cctv.services.person import users
 from cctv.storage import paths
 from cctv.storage.runfile import read_run, write_run
 from tests.cameras import CameraFarm

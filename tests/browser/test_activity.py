@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from cctv.extensions import db
 from cctv.models import Activity, Camera, User
-from cctv.services import segments
+from cctv.services.footage import segments
 from tests.blueprints.axe import violations
 from tests.blueprints.site import Site
 from tests.fixtures.application import OWNER_PASSWORD

@@ -12,8 +12,10 @@ from playwright.sync_api import Page, expect
 from cctv import queue
 from cctv.extensions import begin_writing, db
 from cctv.models import User
-from cctv.services import audit, honeypot, users
-from cctv.services.honeypot import Attempt
+from cctv.services.auditing import audit
+from cctv.services.person import users
+from cctv.services.sign_in import honeypot
+from cctv.services.sign_in.honeypot import Attempt
 from tests.blueprints.axe import violations
 from tests.blueprints.camera_rows import add_camera
 from tests.blueprints.site import Site

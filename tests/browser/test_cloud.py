@@ -12,7 +12,8 @@ from playwright.sync_api import Page, expect
 from cctv.config import Config
 from cctv.extensions import begin_writing, db
 from cctv.models import Segment, SegmentState, Transfer, User
-from cctv.services import cloud, cloud_trials, footage_files, segments
+from cctv.services.bucket import cloud, cloud_trials
+from cctv.services.footage import footage_files, segments
 from tests.blueprints.axe import violations
 from tests.blueprints.site import Site
 from tests.bucket_server import BUCKET, Front

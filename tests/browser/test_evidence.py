@@ -11,7 +11,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page
 
-from cctv.services import chain_heads, hashing, nodes
+from cctv.services.proof import chain_heads, hashing
+from cctv.services.site import nodes
 from tests.services.test_evidence_package import E0, filmed, make_package
 
 

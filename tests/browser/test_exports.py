@@ -10,7 +10,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from cctv.extensions import db
 from cctv.models import Export, User
-from cctv.services import export_making, nodes, segments, settings
+from cctv.services.export import export_making
+from cctv.services.footage import segments
+from cctv.services.site import nodes, settings
 from tests.blueprints.axe import violations
 from tests.blueprints.site import Site
 from tests.fixtures.application import OWNER_PASSWORD

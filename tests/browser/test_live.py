@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, Route
 from cctv import create_app
 from cctv.extensions import db
 from cctv.models import Role, User
-from cctv.services import users
+from cctv.services.person import users
 from tests.browser.watching import Watched, first_picture_seconds, open_player, states, watch_all
 from tests.cameras import CameraFarm
 from tests.captured import GrowingCapture, add_camera, stream_base

@@ -15,7 +15,9 @@ from playwright.sync_api import Browser, Page, expect
 from cctv import create_app
 from cctv.extensions import db
 from cctv.models import MailBatch, Role
-from cctv.services import mailings, settings, users
+from cctv.services.mailing import mailings
+from cctv.services.person import users
+from cctv.services.site import settings
 from tests.blueprints.axe import violations
 from tests.fixtures.application import OWNER_PASSWORD, make_config
 from tests.fixtures.processes import LiveServer, ProductProcess

@@ -18,7 +18,9 @@ from cctv import create_app
 from cctv.config import Config
 from cctv.extensions import db
 from cctv.models import Camera, Role
-from cctv.services import cameras, settings, users
+from cctv.services.camera import cameras
+from cctv.services.person import users
+from cctv.services.site import settings
 from tests.blueprints.axe import violations
 from tests.cameras import CameraFarm
 from tests.fixtures.application import OWNER_PASSWORD, make_config

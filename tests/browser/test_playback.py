@@ -15,7 +15,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from cctv.clock import now_ms
-from cctv.services import cameras, users
+from cctv.services.camera import cameras
+from cctv.services.person import users
 from tests.blueprints.axe import violations
 from tests.browser.filmed import DAY_MS, PROFILE, Filmed, film
 from tests.browser.playing import Shown, error_seconds, shown, state, wait_shown

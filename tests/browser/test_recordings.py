@@ -10,7 +10,8 @@ from playwright.sync_api import Page, expect
 
 from cctv.extensions import db
 from cctv.models import Recording, User
-from cctv.services import nodes, segments
+from cctv.services.footage import segments
+from cctv.services.site import nodes
 from tests.blueprints.axe import violations
 from tests.blueprints.site import Site
 from tests.fixtures.application import OWNER_PASSWORD

@@ -10,7 +10,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from cctv.models import User
-from cctv.services import schedules
+from cctv.services.schedule import schedules
 from tests.blueprints.axe import violations
 from tests.blueprints.camera_rows import add_camera
 from tests.blueprints.site import Site

@@ -9,8 +9,9 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 
 from cctv.models import Role, User
-from cctv.services import access, grants, groups, people, users
-from cctv.services.people import COMMAND_LINE
+from cctv.services.camera import groups
+from cctv.services.person import access, grants, people, users
+from cctv.services.person.people import COMMAND_LINE
 from tests.blueprints.axe import violations
 from tests.blueprints.camera_rows import add_camera, add_person
 from tests.blueprints.site import Site

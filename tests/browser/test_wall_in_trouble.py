@@ -19,7 +19,9 @@ from playwright.sync_api import Browser, Page, expect
 from cctv import create_app
 from cctv.extensions import db
 from cctv.models import Camera, Role
-from cctv.services import cameras, settings, users
+from cctv.services.camera import cameras
+from cctv.services.person import users
+from cctv.services.site import settings
 from tests.browser.test_pages import Site, Visitor
 from tests.cameras import CameraFarm
 from tests.fixtures.application import OWNER_PASSWORD, make_config

@@ -22,7 +22,7 @@ from cctv.capture import process
 from cctv.config import Config
 from cctv.extensions import begin_writing, db
 from cctv.models import Camera, Gap, Run, Segment, StateChange, Stream
-from cctv.services import cameras
+from cctv.services.camera import cameras
 from cctv.storage import paths
 from tests.cameras import CameraFarm, numbers_in
 from tests.fixtures.application import make_config

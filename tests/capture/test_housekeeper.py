@@ -10,7 +10,8 @@ from cctv import queue
 from cctv.capture.housekeeper import Housekeeper
 from cctv.extensions import db
 from cctv.models import RecordingMode, Segment
-from cctv.services import nodes, segments
+from cctv.services.footage import segments
+from cctv.services.site import nodes
 from tests.services.footage import closed_files, make_camera, put_real_run
 from tests.waiting import wait_until
 

@@ -12,7 +12,7 @@ from cctv.capture import attempt as attempts
 from cctv.capture.attempt import Attempt, Place
 from cctv.capture.keeper import Keeper, Phase
 from cctv.capture.patience import Patience
-from cctv.services.sources import Source
+from cctv.services.camera.sources import Source
 from cctv.storage import paths
 from tests.waiting import wait_until
 

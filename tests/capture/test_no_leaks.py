@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from cctv.extensions import begin_writing
 from cctv.models import Node, Stream
-from cctv.services import captures
+from cctv.services.camera import captures
 from tests.capture.rig import Cam, Rig
 from tests.capture.test_worker_faults import jobs_shown
 from tests.waiting import wait_until

@@ -7,7 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from cctv.models import Camera, Recording, Role, Stream, StreamKind
-from cctv.services import cameras, captures, nodes, reconcile, users
+from cctv.services.camera import cameras, captures
+from cctv.services.footage import reconcile
+from cctv.services.person import users
+from cctv.services.site import nodes
 from cctv.storage import paths
 from tests.capture.rig import Cam, Rig
 from tests.waiting import wait_until

@@ -15,8 +15,9 @@ from cctv.clock import now_ms
 from cctv.config import Config
 from cctv.extensions import begin_writing, db
 from cctv.models import Camera, Stream
-from cctv.services import cameras, nodes
-from cctv.services.captures import Report
+from cctv.services.camera import cameras
+from cctv.services.camera.captures import Report
+from cctv.services.site import nodes
 from tests.waiting import wait_until
 
 

@@ -295,7 +295,7 @@ def test_the_disk_being_absent_stops_writing_until_it_is_back(rig: Rig) -> None:
 
 def test_an_on_demand_stream_is_made_only_while_somebody_watches(rig: Rig) -> None:
     from cctv.models import Stream, StreamKind
-    from cctv.services import captures
+    from cctv.services.camera import captures
 
     rig.start()
     cam = rig.add("t1", 319)

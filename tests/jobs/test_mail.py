@@ -20,7 +20,7 @@ from cctv.config import Config
 from cctv.extensions import begin_writing, db
 from cctv.jobs import mail as jobs
 from cctv.models import MailMessage, MailState, User
-from cctv.services import mail
+from cctv.services.mailing import mail
 from tests.blueprints.camera_rows import add_camera, change, tell_node_figures
 from tests.fixtures.processes import ProductProcess
 from tests.mail_server import PASSWORD, USER, MailServer

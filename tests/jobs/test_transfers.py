@@ -10,7 +10,7 @@ import pytest
 from cctv.config import Config
 from cctv.extensions import db
 from cctv.models import Transfer, TransferState
-from cctv.services import cloud, transfers
+from cctv.services.bucket import cloud, transfers
 from tests.bucket_server import Emulator, Front
 from tests.fixtures.bucket import in_cloud
 from tests.fixtures.processes import ProductProcess
@@ -70,7 +70,7 @@ def test_a_worker_killed_in_the_middle_of_a_file_goes_on_at_the_buckets_offset(
 
 def test_jobs_neither_pile_up_nor_get_lost_with_redis(config: Config, redis_server: RedisServer) -> None:
     from cctv import queue
-    from cctv.services import nodes
+    from cctv.services.site import nodes
 
     ask(footage_of([1000]))
     name = queue.media(nodes.key())

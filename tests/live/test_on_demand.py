@@ -13,7 +13,7 @@ from cctv import create_app, queue
 from cctv.config import Config
 from cctv.extensions import db
 from cctv.models import Stream, User
-from cctv.services import cameras, captures
+from cctv.services.camera import cameras, captures
 from tests.cameras import CameraFarm
 from tests.captured import stream_base
 from tests.fixtures.processes import ProductProcess, end_captures

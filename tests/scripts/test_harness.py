@@ -13,7 +13,7 @@ from sqlalchemy import inspect
 from cctv.config import Config
 from cctv.extensions import db
 from cctv.models import User
-from cctv.services import users
+from cctv.services.person import users
 from tests.fixtures.processes import LiveServer
 from tests.servers import PostgresServer, RedisServer
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cctv import create_app
-from cctv.services import doctor
+from cctv.services.site import doctor
 from scripts.stack import preflight
 from tests.fixtures.application import make_config
 

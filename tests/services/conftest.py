@@ -9,7 +9,7 @@ from flask import Flask
 
 from cctv import create_app
 from cctv.config import Config
-from cctv.services import users
+from cctv.services.person import users
 from tests.fixtures.application import running
 
 

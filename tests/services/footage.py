@@ -11,7 +11,7 @@ from typing import Any
 from cctv import config
 from cctv.extensions import db
 from cctv.models import Camera, ModeChange, Node, RecordingMode, StateChange, Stream, StreamKind, StreamState
-from cctv.services import segments
+from cctv.services.footage import segments
 from cctv.storage import paths
 from cctv.storage.measure import ClosedFile, MeasuredSegment, measure
 from cctv.storage.runfile import RunFile, read_run, write_run

@@ -11,8 +11,8 @@ from cctv.clock import now_ms
 from cctv.errors import CctvError
 from cctv.extensions import db
 from cctv.models import AuditEntry, Camera, Role, Stream, User
-from cctv.services import people
-from cctv.services.people import COMMAND_LINE
+from cctv.services.person import people
+from cctv.services.person.people import COMMAND_LINE
 
 PASSWORD = "a long enough password"
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from cctv import config
 from cctv.extensions import db
 from cctv.models import Camera, Node, Segment, Transfer
-from cctv.services import nodes, segments, transfer_rows, transfers
+from cctv.services.bucket import transfer_rows, transfers
+from cctv.services.footage import segments
+from cctv.services.site import nodes
 from cctv.storage import paths
 from cctv.storage.measure import ClosedFile
 from tests.services.footage import MINUTE, T0, closed, make_camera, run_of

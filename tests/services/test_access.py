@@ -7,8 +7,9 @@ from cctv.clock import now_ms
 from cctv.errors import NotAllowed, NotFound
 from cctv.extensions import db
 from cctv.models import Camera, CameraGrant, CameraGroup, GroupGrant, Role, Stream, User
-from cctv.services import access, matrix, sessions
-from cctv.services.access import Action
+from cctv.services.person import access, matrix
+from cctv.services.person.access import Action
+from cctv.services.sign_in import sessions
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from cctv import config
 from cctv.extensions import db
 from cctv.media import tools
 from cctv.models import Activity, Camera, Event, ModeChange, RecordingMode, Segment, Stream, StreamKind
-from cctv.services import activity, activity_watch, segments, timeline
+from cctv.services.footage import segments, timeline
+from cctv.services.movement import activity, activity_watch
 from cctv.storage import paths, watch_memory
 from tests.media.loops import EPOCH_S
 from tests.services.footage import closed_files, make_camera, make_node, put_real_run

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from cctv.extensions import begin_writing, db
 from cctv.models import AuditEntry, Event, Setting, User
-from cctv.services import audit, audit_chain, audit_check
+from cctv.services.auditing import audit, audit_chain, audit_check
 
 ZEROS = "0" * 64
 

@@ -11,8 +11,8 @@ from cctv import keys
 from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import db
 from cctv.models import ModeChange, User
-from cctv.services import cameras
-from cctv.services.cameras import CameraForm
+from cctv.services.camera import cameras
+from cctv.services.camera.cameras import CameraForm
 from tests.servers import RedisServer
 
 CANARY = "kanarien vogel/42@%"

@@ -12,7 +12,8 @@ from cctv import queue
 from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
 from cctv.models import Camera, Node, StateChange, Stream, StreamKind
-from cctv.services import cameras, captures, nodes
+from cctv.services.camera import cameras, captures
+from cctv.services.site import nodes
 from tests.servers import RedisServer
 
 pytestmark = pytest.mark.each_database

@@ -26,20 +26,10 @@ from cctv.models import (
     Segment,
     SegmentState,
 )
-from cctv.services import (
-    chain,
-    chain_check,
-    chain_heads,
-    evidence_key,
-    expiry,
-    hashing,
-    nodes,
-    reconcile,
-    scrub,
-    segments,
-    settings,
-    verification,
-)
+from cctv.services.footage import reconcile, segments
+from cctv.services.lifetime import expiry
+from cctv.services.proof import chain, chain_check, chain_heads, evidence_key, hashing, scrub, verification
+from cctv.services.site import nodes, settings
 from tests.media.loops import EPOCH_S
 from tests.services.footage import closed, closed_files, make_camera, put_real_run, run_of
 

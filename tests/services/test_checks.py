@@ -12,7 +12,7 @@ from flask import Flask
 from cctv import causes
 from cctv.extensions import db
 from cctv.models import Probe, User
-from cctv.services import probes
+from cctv.services.camera import probes
 from tests.cameras import CameraFarm
 from tests.servers import free_port
 from tests.waiting import wait_until

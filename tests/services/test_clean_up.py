@@ -17,7 +17,9 @@ from cctv import config, keys, queue
 from cctv.clock import now_ms, utcnow
 from cctv.extensions import db
 from cctv.models import Camera, Event, Gap, MailMessage, Recording
-from cctv.services import clean_up, notices, settings
+from cctv.services.lifetime import clean_up
+from cctv.services.mailing import notices
+from cctv.services.site import settings
 from tests.services.footage import index_spans, make_camera
 
 pytestmark = pytest.mark.usefixtures("context")

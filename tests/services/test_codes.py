@@ -13,8 +13,8 @@ from cctv.clock import utcnow
 from cctv.errors import Invalid, LimitReached
 from cctv.extensions import begin_writing, db
 from cctv.models import CodePurpose, OneTimeCode, User
-from cctv.services import codes
-from cctv.services.codes import Made
+from cctv.services.sign_in import codes
+from cctv.services.sign_in.codes import Made
 
 RESET, VERIFY, INVITE = CodePurpose.RESET, CodePurpose.VERIFY, CodePurpose.INVITE
 

@@ -9,7 +9,10 @@ from flask import Flask
 
 from cctv.extensions import db
 from cctv.models import Camera, MailMessage, NoticeKind, Role, Segment, SegmentState, User
-from cctv.services import cameras, daily_report, mail, notices, settings
+from cctv.services.camera import cameras
+from cctv.services.footage import daily_report
+from cctv.services.mailing import mail, notices
+from cctv.services.site import settings
 from tests.blueprints.camera_rows import QueryCount
 from tests.services.footage import MINUTE, add_state, index_spans, make_camera
 

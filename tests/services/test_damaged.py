@@ -6,7 +6,10 @@ import pytest
 
 from cctv.extensions import db
 from cctv.models import RecordingMode, Segment
-from cctv.services import activity_watch, damaged, hashing, nodes, segments, timeline, verification
+from cctv.services.footage import damaged, segments, timeline
+from cctv.services.movement import activity_watch
+from cctv.services.proof import hashing, verification
+from cctv.services.site import nodes
 from tests.media.loops import EPOCH_S
 from tests.services.footage import closed_files, make_camera, put_real_run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cctv.services import devices
+from cctv.services.sign_in import devices
 
 _WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 

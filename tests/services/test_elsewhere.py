@@ -8,7 +8,9 @@ from flask import Flask
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Camera, Stream, StreamState
-from cctv.services import elsewhere, gaps, lease, nodes, segments, timeline
+from cctv.services.camera import lease
+from cctv.services.footage import elsewhere, gaps, segments, timeline
+from cctv.services.site import nodes
 from cctv.storage import paths
 from tests.services.footage import MINUTE, add_state, closed, index_spans, make_camera, make_node, run_of
 

@@ -11,17 +11,10 @@ import pytest
 
 from cctv.extensions import db
 from cctv.models import Camera, Export, Node, RecordingMode, Segment
-from cctv.services import (
-    chain,
-    chain_heads,
-    evidence_key,
-    evidence_package,
-    evidence_page,
-    hashing,
-    nodes,
-    segments,
-)
-from cctv.services.evidence_package import PackedFile
+from cctv.services.footage import segments
+from cctv.services.proof import chain, chain_heads, evidence_key, evidence_package, evidence_page, hashing
+from cctv.services.proof.evidence_package import PackedFile
+from cctv.services.site import nodes
 from tests.media.loops import EPOCH_S
 from tests.services.footage import closed_files, make_camera, put_real_run
 

@@ -18,18 +18,10 @@ from cctv.errors import Conflict, Gone, Invalid, LimitReached, NotAllowed, NotFo
 from cctv.extensions import db
 from cctv.models import AuditEntry, Camera, CameraGrant, Export, ExportState, Recording, Role, User
 from cctv.processes import started_at
-from cctv.services import (
-    export_files,
-    export_list,
-    export_making,
-    export_progress,
-    exports,
-    nodes,
-    open_files,
-    segments,
-    settings,
-)
-from cctv.services.exports import Wish
+from cctv.services.export import export_files, export_list, export_making, export_progress, exports
+from cctv.services.export.exports import Wish
+from cctv.services.footage import open_files, segments
+from cctv.services.site import nodes, settings
 from cctv.storage import disk, paths
 from cctv.storage.disk import Usage
 from tests.media.loops import EPOCH_S

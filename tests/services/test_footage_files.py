@@ -27,28 +27,16 @@ from cctv.models import (
     Transfer,
     User,
 )
-from cctv.services import (
-    access,
-    cloud,
-    cloud_expiry,
-    expiry,
-    export_files,
-    export_making,
-    exports,
-    footage_files,
-    health_figures,
-    mail,
-    notices,
-    playback,
-    reconcile,
-    segments,
-    sessions,
-    settings,
-    snapshots,
-    timeline,
-)
-from cctv.services.access import Action
-from cctv.services.exports import Wish
+from cctv.services.bucket import cloud, cloud_expiry
+from cctv.services.export import export_files, export_making, exports
+from cctv.services.export.exports import Wish
+from cctv.services.footage import footage_files, playback, reconcile, segments, snapshots, timeline
+from cctv.services.lifetime import expiry
+from cctv.services.mailing import mail, notices
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.sign_in import sessions
+from cctv.services.site import health_figures, settings
 from cctv.storage import paths
 from cctv.storage.bucket_faults import BucketFault, FaultKind
 from tests.blueprints.camera_rows import add_person

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from cctv.models import RecordingMode
-from cctv.services import forecast, nodes, settings
-from cctv.services.forecast import Flow, work_out
-from cctv.services.retention_rules import Rule
+from cctv.services.lifetime import forecast
+from cctv.services.lifetime.forecast import Flow, work_out
+from cctv.services.lifetime.retention_rules import Rule
+from cctv.services.site import nodes, settings
 from tests.services.footage import index_spans, make_camera
 
 GB = 10**9

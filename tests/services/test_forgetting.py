@@ -12,7 +12,8 @@ from sqlalchemy import event
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import Camera, Event, Gap, StateChange
-from cctv.services import forgetting, timeline
+from cctv.services.footage import timeline
+from cctv.services.lifetime import forgetting
 from tests.services.footage import MINUTE, add_state, index_spans, make_camera
 
 pytestmark = [pytest.mark.each_database, pytest.mark.usefixtures("context")]

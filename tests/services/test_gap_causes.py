@@ -12,8 +12,16 @@ from flask import Flask
 from cctv.extensions import db
 from cctv.intervals import Interval
 from cctv.models import Run, StateChange, StreamState
-from cctv.services import gap_causes
-from cctv.services.gap_causes import ExplainedGap, _Context, _divide, _Endings, _finish, _State, _with_states
+from cctv.services.footage import gap_causes
+from cctv.services.footage.gap_causes import (
+    ExplainedGap,
+    _Context,
+    _divide,
+    _Endings,
+    _finish,
+    _State,
+    _with_states,
+)
 from tests.services.footage import T0, make_camera, make_node
 
 HOLES = 10_000

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from cctv.extensions import db
 from cctv.intervals import intersect, subtract, total_ms, union
 from cctv.models import Camera, Gap, ModeChange, Recording, RecordingMode, Run, Segment, StreamState
-from cctv.services import gap_causes, gaps, nodes, recordings, segments
+from cctv.services.footage import gap_causes, gaps, segments
+from cctv.services.recording import recordings
+from cctv.services.site import nodes
 from tests.services.footage import (
     MINUTE,
     T0,

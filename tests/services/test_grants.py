@@ -11,9 +11,10 @@ from cctv.models import (
     Role,
     User,
 )
-from cctv.services import access, cameras, grants, groups, people
-from cctv.services.grants import Cell
-from cctv.services.people import COMMAND_LINE
+from cctv.services.camera import cameras, groups
+from cctv.services.person import access, grants, people
+from cctv.services.person.grants import Cell
+from cctv.services.person.people import COMMAND_LINE
 from tests.services.persons import add_camera, at_once, entries, person
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")

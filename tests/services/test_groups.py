@@ -8,8 +8,9 @@ from flask import Flask
 from cctv.errors import Conflict, Invalid, NotAllowed, NotFound
 from cctv.extensions import db
 from cctv.models import CameraGroup, GroupGrant, Role, User
-from cctv.services import access, groups, people
-from cctv.services.people import COMMAND_LINE
+from cctv.services.camera import groups
+from cctv.services.person import access, people
+from cctv.services.person.people import COMMAND_LINE
 from tests.services.persons import add_camera, at_once, entries, person
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")

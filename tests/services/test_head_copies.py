@@ -8,7 +8,9 @@ import pytest
 
 from cctv.config import Config
 from cctv.models import RecordingMode
-from cctv.services import chain_heads, hashing, head_copies, nodes, segments
+from cctv.services.footage import segments
+from cctv.services.proof import chain_heads, hashing, head_copies
+from cctv.services.site import nodes
 from tests.bucket_server import Emulator, Front
 from tests.fixtures.bucket import in_cloud
 from tests.media.loops import EPOCH_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from cctv.services import health
+from cctv.services.site import health
 from tests.servers import RedisServer
 
 

@@ -12,8 +12,9 @@ from cctv.clock import now_ms
 from cctv.errors import Conflict
 from cctv.extensions import db
 from cctv.models import AuditEntry, Session, TrapAttempt, TrappedAddress, User
-from cctv.services import blocked_addresses, counts, honeypot, sessions, trap_rows
-from cctv.services.honeypot import Attempt
+from cctv.services.sign_in import blocked_addresses, honeypot, sessions, trap_rows
+from cctv.services.sign_in.honeypot import Attempt
+from cctv.services.site import counts
 from tests.servers import RedisServer
 
 STRANGER = "9.9.9.9"

@@ -13,8 +13,8 @@ from cctv.clock import utcnow
 from cctv.errors import Conflict, Invalid
 from cctv.extensions import db
 from cctv.models import IdempotencyKey, User
-from cctv.services import idempotency
-from cctv.services.idempotency import Kept
+from cctv.services.site import idempotency
+from cctv.services.site.idempotency import Kept
 
 pytestmark = pytest.mark.each_database
 REQUEST, OTHER = b'POST /x\n{"a": 1}', b'POST /x\n{"a": 2}'

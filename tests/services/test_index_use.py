@@ -13,20 +13,10 @@ from cctv import config
 from cctv.clock import now_ms
 from cctv.extensions import db
 from cctv.models import RecordingMode
-from cctv.services import (
-    finding,
-    forecast,
-    gaps,
-    hashing,
-    keeping,
-    nodes,
-    retention,
-    retention_rules,
-    scrub,
-    segments,
-    settings,
-    timeline,
-)
+from cctv.services.footage import finding, gaps, segments, timeline
+from cctv.services.lifetime import forecast, keeping, retention, retention_rules
+from cctv.services.proof import hashing, scrub
+from cctv.services.site import nodes, settings
 from cctv.storage.disk import Usage
 from tests.services.footage import MINUTE, closed, make_camera, run_of
 

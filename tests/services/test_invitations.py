@@ -12,8 +12,8 @@ from cctv.models import (
     Role,
     User,
 )
-from cctv.services import invitations, people, users
-from cctv.services.people import COMMAND_LINE
+from cctv.services.person import invitations, people, users
+from cctv.services.person.people import COMMAND_LINE
 from tests.services.persons import PASSWORD, at_once, person
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")

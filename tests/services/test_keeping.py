@@ -7,8 +7,9 @@ import pytest
 from cctv.errors import Invalid
 from cctv.extensions import db
 from cctv.models import AuditEntry, Camera, Node, Recording, RecordingMode, Segment
-from cctv.services import keeping, nodes, retention_rules, settings
-from cctv.services.keeping import Wish
+from cctv.services.lifetime import keeping, retention_rules
+from cctv.services.lifetime.keeping import Wish
+from cctv.services.site import nodes, settings
 from tests.services.footage import index_spans, make_camera
 
 pytestmark = [pytest.mark.each_database, pytest.mark.usefixtures("context")]

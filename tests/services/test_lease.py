@@ -13,7 +13,9 @@ from cctv import queue
 from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
 from cctv.models import Camera, Node, StateChange, Stream
-from cctv.services import cameras, captures, gaps, lease, nodes, status
+from cctv.services.camera import cameras, captures, lease, status
+from cctv.services.footage import gaps
+from cctv.services.site import nodes
 
 MINUTES = 600_000
 Clock = Callable[[int], None]

@@ -13,7 +13,8 @@ from cctv.clock import utcnow
 from cctv.errors import Conflict, Invalid
 from cctv.extensions import begin_writing, db
 from cctv.models import MailMessage, MailState, User
-from cctv.services import mail, mail_words, settings
+from cctv.services.mailing import mail, mail_words
+from cctv.services.site import settings
 from tests.servers import RedisServer
 
 CODE = "40917352"

@@ -13,8 +13,8 @@ from flask import Flask
 from cctv import create_app
 from cctv.config import Config
 from cctv.extensions import begin_writing, db
-from cctv.services import mail, mailings
-from cctv.services.doctor import Finding, examine
+from cctv.services.mailing import mail, mailings
+from cctv.services.site.doctor import Finding, examine
 from tests.mail_server import PASSWORD, USER, MailServer
 from tests.servers import free_port
 

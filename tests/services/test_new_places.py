@@ -6,8 +6,10 @@ from flask import Flask
 
 from cctv.extensions import db
 from cctv.models import MailMessage, User
-from cctv.services import audit, mail, sessions
-from cctv.services.audit import Origin
+from cctv.services.auditing import audit
+from cctv.services.auditing.audit import Origin
+from cctv.services.mailing import mail
+from cctv.services.sign_in import sessions
 
 
 def _sign_in(app: Flask, user_id: int, address: str, device: str = "Firefox on Linux") -> None:

@@ -9,7 +9,7 @@ from flask import Flask
 
 from cctv import config
 from cctv.capture.volume import Volume
-from cctv.services import nodes
+from cctv.services.site import nodes
 
 pytestmark = pytest.mark.usefixtures("context")
 

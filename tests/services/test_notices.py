@@ -11,7 +11,9 @@ from sqlalchemy import select
 from cctv.clock import now_ms
 from cctv.extensions import begin_writing, db
 from cctv.models import Camera, Event, MailMessage, Role, User
-from cctv.services import cameras, mail, nodes, notices, settings
+from cctv.services.camera import cameras
+from cctv.services.mailing import mail, notices
+from cctv.services.site import nodes, settings
 from tests.blueprints.camera_rows import add_camera, add_person, change, tell_node_figures
 
 MINUTE = 60_000

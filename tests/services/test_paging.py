@@ -9,7 +9,7 @@ from sqlalchemy import select
 from cctv.errors import Invalid
 from cctv.extensions import db
 from cctv.models import Event
-from cctv.services.paging import paginate
+from cctv.services.site.paging import paginate
 
 
 def test_a_list_comes_in_pages(context: Flask) -> None:

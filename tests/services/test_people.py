@@ -16,9 +16,11 @@ from cctv.models import (
     Session,
     User,
 )
-from cctv.services import access, codes, grants, groups, people, sessions, users
-from cctv.services.grants import Cell
-from cctv.services.people import COMMAND_LINE
+from cctv.services.camera import groups
+from cctv.services.person import access, grants, people, users
+from cctv.services.person.grants import Cell
+from cctv.services.person.people import COMMAND_LINE
+from cctv.services.sign_in import codes, sessions
 from tests.services.persons import PASSWORD, add_camera, at_once, entries, person
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")

@@ -22,9 +22,11 @@ from cctv.models import (
     SegmentState,
     StreamState,
 )
-from cctv.services import gaps, planned, recordings, segments, status, timeline
-from cctv.services.planned import Now
-from cctv.services.wanted import cameras_to_sync, cameras_wanted_now, wanted
+from cctv.services.camera import status
+from cctv.services.footage import gaps, segments, timeline
+from cctv.services.recording import planned, recordings
+from cctv.services.recording.planned import Now
+from cctv.services.recording.wanted import cameras_to_sync, cameras_wanted_now, wanted
 from tests.services.footage import MINUTE, T0, closed, make_camera, run_of
 
 pytestmark = pytest.mark.usefixtures("context")

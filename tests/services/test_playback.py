@@ -14,7 +14,7 @@ from cctv import config
 from cctv.errors import NotFound
 from cctv.extensions import db
 from cctv.models import Camera, Recording, RecordingMode
-from cctv.services import open_files, playback, segments
+from cctv.services.footage import open_files, playback, segments
 from cctv.storage import paths
 from tests.media.loops import EPOCH_S
 from tests.services.footage import (

@@ -24,7 +24,8 @@ from cctv.models import (
     Stream,
     StreamKind,
 )
-from cctv.services import losses, nodes, reconcile, segments, timeline
+from cctv.services.footage import losses, reconcile, segments, timeline
+from cctv.services.site import nodes
 from cctv.storage import disk, paths
 from cctv.storage.runfile import read_run, update_run
 from tests.media.loops import EPOCH_S

@@ -8,8 +8,9 @@ from flask import Flask
 from cctv.clock import day_bounds_ms, site_day
 from cctv.extensions import db
 from cctv.models import Activity, Camera, Gap, Recording, Segment, SegmentState, User
-from cctv.services import evidence, recording_rules, recordings, settings
-from cctv.services.wanted import wanted
+from cctv.services.recording import evidence, recording_rules, recordings
+from cctv.services.recording.wanted import wanted
+from cctv.services.site import settings
 from tests.services.footage import MINUTE, index_spans, make_camera
 from tests.services.test_planned import HOUR, LISBON, MONDAY, follower, make_schedule, moved
 

@@ -11,7 +11,9 @@ from cctv.clock import day_bounds_ms
 from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import db
 from cctv.models import Camera, ModeChange, Recording, RecordingKind, RecordingMode
-from cctv.services import recordings, segments, settings
+from cctv.services.footage import segments
+from cctv.services.recording import recordings
+from cctv.services.site import settings
 from tests.services.footage import MINUTE, T0, index_spans, make_camera
 from tests.services.persons import entries
 
@@ -172,6 +174,6 @@ def test_a_start_looks_at_the_disk_before_it_holds_the_database(monkeypatch: pyt
         held.append(bool(options.get("writing")))
         return []
 
-    monkeypatch.setattr("cctv.services.open_files.scan", scan)
+    monkeypatch.setattr("cctv.services.footage.open_files.scan", scan)
     recordings.start(camera, None, at_ms=T0 + 3 * MINUTE)
     assert held == [False], "a disk that hangs would hold every other writer"

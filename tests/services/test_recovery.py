@@ -15,7 +15,9 @@ from cctv.clock import utcnow
 from cctv.errors import Conflict, Invalid, LimitReached, Unavailable
 from cctv.extensions import begin_writing, db
 from cctv.models import ApiToken, AuditEntry, MailMessage, OneTimeCode, Role, SessionKind, User
-from cctv.services import addresses_of_people, codes, recovery, second_factor, sessions, settings, users
+from cctv.services.person import addresses_of_people, users
+from cctv.services.sign_in import codes, recovery, second_factor, sessions
+from cctv.services.site import settings
 from tests.servers import RedisServer
 
 NEW = "quite another sentence"

@@ -11,7 +11,8 @@ from cctv import config
 from cctv.capture.indexer import Indexer
 from cctv.extensions import db
 from cctv.models import Event, Node, Run, Segment
-from cctv.services import doctor, nodes, reconcile, refusals, segments
+from cctv.services.footage import reconcile, refusals, segments
+from cctv.services.site import doctor, nodes
 from cctv.storage import paths
 from cctv.storage.measure import ClosedFile, MeasuredSegment
 from cctv.storage.runfile import read_run, update_run

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from cctv.extensions import db
 from cctv.models import AuditEntry, User
-from cctv.services import refused_sign_ins
+from cctv.services.sign_in import refused_sign_ins
 from tests.servers import RedisServer
 
 

@@ -12,7 +12,9 @@ from cctv import config
 from cctv.clock import utcnow
 from cctv.extensions import db
 from cctv.models import Camera, Event, Gap, Node, Recording, RecordingMode, Segment, SegmentState
-from cctv.services import eviction, nodes, retention, segments, settings
+from cctv.services.footage import segments
+from cctv.services.lifetime import eviction, retention
+from cctv.services.site import nodes, settings
 from cctv.storage import disk, paths
 from cctv.storage.disk import Usage
 from tests.media.loops import EPOCH_S

@@ -25,7 +25,9 @@ from cctv.models import (
     Transfer,
     TransferState,
 )
-from cctv.services import nodes, reconcile, retention, retention_rules, segments, settings
+from cctv.services.footage import reconcile, segments
+from cctv.services.lifetime import retention, retention_rules
+from cctv.services.site import nodes, settings
 from cctv.storage import paths
 from cctv.storage.disk import Usage
 from tests.services.footage import closed, index_spans, make_camera, run_of

@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 
 from cctv.models import Role
-from cctv.services import access, grants, people
-from cctv.services.people import COMMAND_LINE
-from cctv.services.role_changes import losses
+from cctv.services.person import access, grants, people
+from cctv.services.person.people import COMMAND_LINE
+from cctv.services.person.role_changes import losses
 from tests.services.persons import add_camera, person
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")

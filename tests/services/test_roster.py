@@ -13,8 +13,10 @@ from cctv.extensions import db
 from cctv.models import (
     Role,
 )
-from cctv.services import access, groups, people, sessions
-from cctv.services.roster import lines
+from cctv.services.camera import groups
+from cctv.services.person import access, people
+from cctv.services.person.roster import lines
+from cctv.services.sign_in import sessions
 from tests.blueprints.camera_rows import QueryCount
 from tests.services.persons import add_camera, person
 

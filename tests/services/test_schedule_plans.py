@@ -9,9 +9,9 @@ import pytest
 
 from cctv.clock import to_ms
 from cctv.errors import Invalid
-from cctv.services import schedule_words
-from cctv.services.planned import Now
-from cctv.services.schedule_plans import TEMPLATES, Plan, checked
+from cctv.services.recording.planned import Now
+from cctv.services.schedule import schedule_words
+from cctv.services.schedule.schedule_plans import TEMPLATES, Plan, checked
 
 HOUR = 3_600_000
 OFFICE = TEMPLATES[1].weekly

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cctv.clock import day_bounds_ms, from_ms, to_ms
-from cctv.services.schedule_times import Span, even_parts, expand
+from cctv.services.schedule.schedule_times import Span, even_parts, expand
 
 LISBON = ZoneInfo("Europe/Lisbon")
 HOUR, DAY = 3_600_000, 86_400_000

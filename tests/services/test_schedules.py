@@ -12,17 +12,12 @@ from cctv.clock import to_ms
 from cctv.errors import Conflict, Invalid, NotAllowed, NotFound
 from cctv.extensions import db
 from cctv.models import AuditEntry, Camera, RecordingMode, Schedule, User
-from cctv.services import (
-    cameras,
-    planned,
-    recordings,
-    schedule_cameras,
-    schedule_sizes,
-    schedules,
-    settings,
-)
-from cctv.services.schedule_plans import TEMPLATES, Plan, checked
-from cctv.services.wanted import wanted
+from cctv.services.camera import cameras
+from cctv.services.recording import planned, recordings
+from cctv.services.recording.wanted import wanted
+from cctv.services.schedule import schedule_cameras, schedule_sizes, schedules
+from cctv.services.schedule.schedule_plans import TEMPLATES, Plan, checked
+from cctv.services.site import settings
 from tests.services.footage import MINUTE, T0, make_camera
 
 pytestmark = pytest.mark.usefixtures("context", "quick_hashes")

@@ -17,7 +17,8 @@ from cctv.clock import now_ms
 from cctv.errors import Conflict, Invalid, NotAllowed
 from cctv.extensions import db
 from cctv.models import AuditEntry, MailMessage, RecoveryCode, Role, User
-from cctv.services import second_factor, users
+from cctv.services.person import users
+from cctv.services.sign_in import second_factor
 
 START = 1_800_000_000  # at the beginning of a step
 

@@ -9,7 +9,8 @@ from flask import Flask
 
 from cctv.extensions import db
 from cctv.models import Camera, Recording, RecordingMode, Run, Segment, SegmentState
-from cctv.services import open_files, recordings, segments
+from cctv.services.footage import open_files, segments
+from cctv.services.recording import recordings
 from cctv.storage import disk, paths
 from tests.media.loops import EPOCH_S
 from tests.services.footage import (

@@ -13,7 +13,8 @@ from cctv.clock import now_ms
 from cctv.errors import NotFound
 from cctv.extensions import db
 from cctv.models import AuditEntry, Role, Session, SessionKind, User
-from cctv.services import sessions, users
+from cctv.services.person import users
+from cctv.services.sign_in import sessions
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from cctv import config
 from cctv.errors import Conflict, Invalid, NotFound
 from cctv.extensions import db
 from cctv.models import User
-from cctv.services import settings, setup, users
+from cctv.services.person import users
+from cctv.services.site import settings, setup
 
 OWNER = {"name": "Ana Lima", "email": "ana@example.org", "password": "correct horse battery"}
 

@@ -14,8 +14,9 @@ from flask import Flask
 from cctv.clock import utcnow
 from cctv.extensions import begin_writing, db
 from cctv.models import MailMessage, MailState
-from cctv.services import mail, mail_delivery, settings
-from cctv.services.smtp import Limits
+from cctv.services.mailing import mail, mail_delivery
+from cctv.services.mailing.smtp import Limits
+from cctv.services.site import settings
 from tests.mail_server import PASSWORD, USER, MailServer, RudeServer
 from tests.servers import free_port
 
@@ -306,7 +307,7 @@ def test_without_a_server_a_mail_is_a_private_file_and_no_code_is_in_the_log(
 
 
 def test_a_file_goes_away_when_what_it_says_is_over(context: Flask, tmp_path: Path) -> None:
-    from cctv.services import mail_files
+    from cctv.services.mailing import mail_files
 
     message = _deliver(_add(expires_at=utcnow() + timedelta(seconds=1)))
     path = mail_files.path_of(message.id, "otp")

@@ -11,7 +11,9 @@ from sqlalchemy import event
 
 from cctv.extensions import db
 from cctv.models import Recording, RecordingMode, StreamState
-from cctv.services import recordings, settings, timeline
+from cctv.services.footage import timeline
+from cctv.services.recording import recordings
+from cctv.services.site import settings
 from scripts.benchmark import rows
 from tests.services.footage import MINUTE, T0, add_state, index_spans, make_camera
 

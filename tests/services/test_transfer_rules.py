@@ -7,7 +7,8 @@ import pytest
 from cctv.config import Config
 from cctv.extensions import db
 from cctv.models import Activity, Camera, ModeChange, Recording, Segment, Transfer
-from cctv.services import settings, transfer_rows, transfer_rules
+from cctv.services.bucket import transfer_rows, transfer_rules
+from cctv.services.site import settings
 from tests.bucket_server import Front
 from tests.fixtures.bucket import in_cloud
 from tests.services.footage import MINUTE, T0, index_spans, make_camera

@@ -14,7 +14,9 @@ from cctv.clock import from_ms, now_ms, utcnow
 from cctv.config import Config
 from cctv.extensions import begin_writing, db
 from cctv.models import Event, Recording, Segment, SegmentState, Transfer, TransferState
-from cctv.services import cloud, expiry, settings, transfer_rows, transfers, uploads
+from cctv.services.bucket import cloud, transfer_rows, transfers, uploads
+from cctv.services.lifetime import expiry
+from cctv.services.site import settings
 from cctv.storage import bucket_faults
 from tests.bucket_server import Emulator, Front
 from tests.fixtures.bucket import in_cloud

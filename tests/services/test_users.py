@@ -8,7 +8,7 @@ from flask import Flask
 
 from cctv.errors import Conflict, Invalid
 from cctv.models import Role
-from cctv.services import users
+from cctv.services.person import users
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from flask import Flask
 from cctv.clock import utcnow
 from cctv.extensions import db
 from cctv.models import ApiToken, Node, Role, User
-from cctv.services import doctor, weaknesses
+from cctv.services.site import doctor, weaknesses
 
 STRONG = "q8Zr-5uPw_0aYt2LxKd7Vn3Hs9Gb1Jm4Cf6E"
 

@@ -14,9 +14,9 @@ from flask import request
 from cctv.blueprints.api._shapes import Answer, count, said
 from cctv.clock import from_ms, now_ms
 from cctv.models import Camera, StreamKind, User
-from cctv.services import access
-from cctv.services.access import Action
-from cctv.services.playback import LONGEST_PLAYLIST_MS
+from cctv.services.footage.playback import LONGEST_PLAYLIST_MS
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 # docs/figures.md, rounded up: a phone's own network comes on top.
 LATENCY_SECONDS = {"hls": 2.0, "low_latency": 1.0, "direct": 0.5}

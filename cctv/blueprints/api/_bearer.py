@@ -1,6 +1,6 @@
 """Who asks the API: the person behind a bearer token, never behind a cookie. Deny by default.
 
-What they may do is decided by services/access.py.
+What they may do is decided by services/person/access.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from cctv.blueprints.api import _parsing
 from cctv.errors import NotSignedIn
 from cctv.extensions import login_manager
 from cctv.models import User
-from cctv.services import app_sessions, sessions, token_holders
+from cctv.services.sign_in import app_sessions, sessions, token_holders
 
 PREFIX = "/v0/api/"
 SCHEMA_PATH = "/api/docs/schema/"

@@ -27,10 +27,10 @@ from cctv.blueprints.api._shapes import (
     whole,
 )
 from cctv.models import Camera, RecordingMode
-from cctv.services import cameras
-from cctv.services.camera_list import ABILITIES, SORTS
-from cctv.services.recordings import LONGEST_SECONDS
-from cctv.services.status import CameraStatus
+from cctv.services.camera import cameras
+from cctv.services.camera.camera_list import ABILITIES, SORTS
+from cctv.services.camera.status import CameraStatus
+from cctv.services.recording.recordings import LONGEST_SECONDS
 
 STATES = "live, connecting, frozen, offline, refused, storage, unknown or off"
 

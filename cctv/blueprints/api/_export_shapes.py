@@ -30,9 +30,9 @@ from cctv.blueprints.api._shapes import (
     whole,
 )
 from cctv.models import Export, ExportState, User
-from cctv.services import export_links, export_progress
-from cctv.services.export_list import SORTS
-from cctv.services.exports import LONGEST_NOTE, MOST_CAMERAS
+from cctv.services.export import export_links, export_progress
+from cctv.services.export.export_list import SORTS
+from cctv.services.export.exports import LONGEST_NOTE, MOST_CAMERAS
 
 
 class ExportBody(Body):

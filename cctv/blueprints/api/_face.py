@@ -20,8 +20,9 @@ from cctv.blueprints.api._shapes import Problem
 from cctv.errors import NotFresh
 from cctv.extensions import csrf
 from cctv.models import Camera, Role
-from cctv.services import access, matrix, sessions
-from cctv.services.access import Action, Scope
+from cctv.services.person import access, matrix
+from cctv.services.person.access import Action, Scope
+from cctv.services.sign_in import sessions
 
 View = TypeVar("View", bound=Callable[..., Any])
 

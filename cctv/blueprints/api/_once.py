@@ -1,6 +1,6 @@
 """Work that a request asks for is done once, however often the request comes (Idempotency-Key).
 
-What is kept, and for how long, is said by services/idempotency.py.
+What is kept, and for how long, is said by services/site/idempotency.py.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from cctv.blueprints.api._face import View
 from cctv.errors import Invalid
 from cctv.extensions import db
 from cctv.models import User
-from cctv.services import idempotency
-from cctv.services.idempotency import Kept
+from cctv.services.site import idempotency
+from cctv.services.site.idempotency import Kept
 
 _HEADER = "Idempotency-Key"
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{idempotency.LONGEST_KEY}}}")

@@ -1,6 +1,6 @@
 """How an account stands in answers; never its password, its codes or its second factor's secret.
 
-Shapes only; who may see whom is said by services/people.py.
+Shapes only; who may see whom is said by services/person/people.py.
 """
 
 from __future__ import annotations

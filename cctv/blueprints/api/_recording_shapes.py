@@ -28,8 +28,8 @@ from cctv.blueprints.api._shapes import (
 )
 from cctv.clock import now_ms
 from cctv.models import Recording, RecordingKind
-from cctv.services.recording_facts import Facts
-from cctv.services.recording_list import SORTS
+from cctv.services.recording.recording_facts import Facts
+from cctv.services.recording.recording_list import SORTS
 
 
 class RecordingAnswer(Answer):

@@ -1,6 +1,6 @@
 """How a schedule stands in requests and answers: days by name, times as 06:15.
 
-Shapes only; what a plan may say is checked by services/schedule_plans.py.
+Shapes only; what a plan may say is checked by services/schedule/schedule_plans.py.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from cctv.blueprints.api._shapes import (
     whole,
 )
 from cctv.models import Schedule
-from cctv.services import schedule_words, schedules
-from cctv.services.planned import Now
-from cctv.services.schedule_plans import MODES, MOST_EXCEPTIONS, Plan
-from cctv.services.schedule_words import clock_in_words
+from cctv.services.recording.planned import Now
+from cctv.services.schedule import schedule_words, schedules
+from cctv.services.schedule.schedule_plans import MODES, MOST_EXCEPTIONS, Plan
+from cctv.services.schedule.schedule_words import clock_in_words
 
 DAYS = tuple(day.lower() for day in schedule_words.LONG_DAYS)
 _TIME = r"^(([01][0-9]|2[0-3]):(00|15|30|45)|24:00)$"

@@ -14,7 +14,7 @@ import marshmallow as ma
 from marshmallow import fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from cctv.services.paging import LARGEST, Page
+from cctv.services.site.paging import LARGEST, Page
 
 LARGEST_ID = 2**31 - 1
 LARGEST_MS = 253_402_300_799_999  # the last millisecond of the year 9999

@@ -18,16 +18,9 @@ from cctv.blueprints.api._face import ApiBlueprint, open_to_all
 from cctv.blueprints.api._shapes import Answer, Body, count, one, said, secret, text
 from cctv.errors import Conflict, Invalid, NotAllowed, NotSignedIn
 from cctv.models import User
-from cctv.services import (
-    app_sessions,
-    devices,
-    pairing,
-    refused_sign_ins,
-    second_factor,
-    sessions,
-    users,
-)
-from cctv.services.app_sessions import Pair
+from cctv.services.person import users
+from cctv.services.sign_in import app_sessions, devices, pairing, refused_sign_ins, second_factor, sessions
+from cctv.services.sign_in.app_sessions import Pair
 
 blueprint = ApiBlueprint(
     "api-auth",

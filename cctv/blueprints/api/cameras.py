@@ -29,9 +29,10 @@ from cctv.blueprints.api._turns import in_turn
 from cctv.blueprints.api._versions import versioned
 from cctv.errors import Conflict
 from cctv.models import Camera
-from cctv.services import access, camera_list, cameras, probe_waits, status
-from cctv.services.access import Action
-from cctv.services.cameras import CameraForm
+from cctv.services.camera import camera_list, cameras, probe_waits, status
+from cctv.services.camera.cameras import CameraForm
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 blueprint = ApiBlueprint(
     "api-cameras", __name__, url_prefix="/v0/api/cctv/cameras", description="Cameras and their state."

@@ -13,8 +13,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from cctv.blueprints.api._face import Api
-from cctv.services import access
-from cctv.services.access import Action
+from cctv.services.person import access
+from cctv.services.person.access import Action
 
 blueprint = Blueprint("api_docs", __name__, url_prefix="/api/docs")
 

@@ -1,6 +1,6 @@
 """Exports: ask for one, see how far it is, get its file.
 
-What may be taken home is said by services/exports.py.
+What may be taken home is said by services/export/exports.py.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from cctv.blueprints.api._face import ApiBlueprint, needs
 from cctv.blueprints.api._once import once, repeatable
 from cctv.blueprints.api._shapes import paged
 from cctv.errors import Invalid
-from cctv.services import export_list, exports
-from cctv.services.access import Action
-from cctv.services.exports import Wish
+from cctv.services.export import export_list, exports
+from cctv.services.export.exports import Wish
+from cctv.services.person.access import Action
 
 blueprint = ApiBlueprint(
     "api-exports",

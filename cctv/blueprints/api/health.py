@@ -11,8 +11,9 @@ from marshmallow import fields
 
 from cctv.blueprints.api._face import ApiBlueprint, open_to_all
 from cctv.blueprints.api._shapes import Answer, count, one, said, some
-from cctv.services import access, health, health_figures
-from cctv.services.access import Action
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.site import health, health_figures
 
 blueprint = ApiBlueprint(
     "api-system",

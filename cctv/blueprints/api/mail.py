@@ -15,7 +15,8 @@ from cctv.blueprints._guesses import Guess
 from cctv.blueprints.api._face import ApiBlueprint, open_to_all
 from cctv.blueprints.api._parsing import renamed
 from cctv.blueprints.api._shapes import Answer, Body, said, secret, text
-from cctv.services import recovery, users
+from cctv.services.person import users
+from cctv.services.sign_in import recovery
 
 blueprint = ApiBlueprint("api-mail", __name__, url_prefix="/v0/api/mail", description="Codes and mail.")
 

@@ -1,6 +1,6 @@
 """Mail that a person sends through the API: to one, or to many; queued, and its progress can be read.
 
-Who may, to how many and how often, is said by services/mailings.py.
+Who may, to how many and how often, is said by services/mailing/mailings.py.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from cctv.blueprints.api._shapes import (
 )
 from cctv.errors import Invalid
 from cctv.models import MailBatch, Role
-from cctv.services import mailings
-from cctv.services.access import Action
+from cctv.services.mailing import mailings
+from cctv.services.person.access import Action
 
 blueprint = ApiBlueprint(
     "api-mailings", __name__, url_prefix="/v0/api/mail/auth", description="Mail to one or to many."

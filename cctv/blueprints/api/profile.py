@@ -16,7 +16,7 @@ from cctv.blueprints.api._shapes import Body, choice, said, text
 from cctv.blueprints.api._versions import versioned
 from cctv.errors import NotAllowed
 from cctv.models import User
-from cctv.services import accounts, users
+from cctv.services.person import accounts, users
 
 blueprint = ApiBlueprint(
     "api-profile", __name__, url_prefix="/v0/api/users/profile", description="The person's own account."

@@ -1,6 +1,6 @@
 """Recordings: list, read with where to play them, lock, unlock and delete.
 
-What may go is said by services/evidence.py.
+What may go is said by services/recording/evidence.py.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from cctv.blueprints.api._shapes import paged
 from cctv.blueprints.api._shared import shared
 from cctv.blueprints.api._turns import in_turn
 from cctv.clock import now_ms
-from cctv.services import evidence, recording_facts, recording_list
-from cctv.services.access import Action
+from cctv.services.person.access import Action
+from cctv.services.recording import evidence, recording_facts, recording_list
 
 blueprint = ApiBlueprint(
     "api-recordings",

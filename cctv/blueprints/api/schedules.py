@@ -29,9 +29,11 @@ from cctv.blueprints.api._shapes import paged
 from cctv.blueprints.api._versions import versioned
 from cctv.errors import Conflict
 from cctv.models import Schedule
-from cctv.services import access, schedule_cameras, schedules, settings
-from cctv.services.access import Action
-from cctv.services.schedule_plans import Plan, checked
+from cctv.services.person import access
+from cctv.services.person.access import Action
+from cctv.services.schedule import schedule_cameras, schedules
+from cctv.services.schedule.schedule_plans import Plan, checked
+from cctv.services.site import settings
 
 blueprint = ApiBlueprint(
     "api-schedules",

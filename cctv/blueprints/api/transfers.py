@@ -1,6 +1,6 @@
 """Copies of recordings in Google Cloud Storage: ask for them; how far they are stands at the recording.
 
-What may be copied is said by services/transfer_requests.py.
+What may be copied is said by services/bucket/transfer_requests.py.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from marshmallow.validate import Length
 from cctv.blueprints.api._face import ApiBlueprint, needs
 from cctv.blueprints.api._once import once, repeatable
 from cctv.blueprints.api._shapes import LARGEST_ID, Answer, Body, count, some, whole
-from cctv.services import transfer_requests
-from cctv.services.access import Action
-from cctv.services.transfer_requests import MOST_RECORDINGS
+from cctv.services.bucket import transfer_requests
+from cctv.services.bucket.transfer_requests import MOST_RECORDINGS
+from cctv.services.person.access import Action
 
 blueprint = ApiBlueprint(
     "api-transfers",

@@ -1,6 +1,6 @@
 """Accounts: list, create or invite, read, change and delete.
 
-Who may touch whom is said by services/ranks.py.
+Who may touch whom is said by services/person/ranks.py.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from cctv.blueprints.api._shapes import Body, Paged, PageQuery, choice, flag, pa
 from cctv.blueprints.api._versions import versioned
 from cctv.errors import Conflict
 from cctv.models import Role, User
-from cctv.services import invitations, people, users
-from cctv.services.access import Action
-from cctv.services.people import NEW_CAMERAS, SORTS, STATES
+from cctv.services.person import invitations, people, users
+from cctv.services.person.access import Action
+from cctv.services.person.people import NEW_CAMERAS, SORTS, STATES
 
 blueprint = ApiBlueprint(
     "api-users", __name__, url_prefix="/v0/api/users/users", description="The accounts of the others."

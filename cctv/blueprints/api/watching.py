@@ -34,9 +34,11 @@ from cctv.blueprints.api._shapes import (
     whole,
 )
 from cctv.errors import Conflict, Invalid
-from cctv.services import audit, recordings, snapshots, timeline
-from cctv.services.access import Action
-from cctv.services.snapshots import TILE_WIDTH
+from cctv.services.auditing import audit
+from cctv.services.footage import snapshots, timeline
+from cctv.services.footage.snapshots import TILE_WIDTH
+from cctv.services.person.access import Action
+from cctv.services.recording import recordings
 
 blueprint = ApiBlueprint(
     "api-watching",

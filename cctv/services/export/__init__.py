@@ -1,0 +1,1 @@
+"""Footage that people take home."""

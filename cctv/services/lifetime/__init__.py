@@ -1,0 +1,1 @@
+"""How long footage stays, and how it goes."""

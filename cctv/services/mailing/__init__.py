@@ -1,0 +1,1 @@
+"""Mail: what is told, to whom, and sending it."""

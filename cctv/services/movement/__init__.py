@@ -1,0 +1,1 @@
+"""When something moved in front of a camera."""

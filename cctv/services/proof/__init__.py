@@ -1,0 +1,1 @@
+"""That footage was not changed: hashes, chains, signed heads, reading again, packages that prove it."""

@@ -1,0 +1,1 @@
+"""Weekly plans of when cameras record."""

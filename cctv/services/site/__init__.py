@@ -1,0 +1,1 @@
+"""The installation as a whole: settings, set-up, health, figures."""
