@@ -35,11 +35,31 @@ VALUES: dict[str, Any] = {
     "subject": EVIL,
     "body": f"{EVIL}\n\nSecond <i>paragraph</i>",
     "asked_by": EVIL,
+    "day": "Sunday 22 November",
+    "percent": "99.8 %",
+    "complete": 2,
+    "idle": 1,
     "name": EVIL,
     "link": "https://cctv.example.org/reset?token=a&b=c",
     "cameras": [
-        {"name": EVIL, "since": "14:51", "cause": EVIL, "breaks": 2, "length": "4 min"},
-        {"name": "Dock", "since": "14:52", "cause": "", "breaks": 1, "length": "5 min"},
+        {
+            "name": EVIL,
+            "since": "14:51",
+            "cause": EVIL,
+            "breaks": 2,
+            "length": "4 min",
+            "percent": "98 %",
+            "causes": [EVIL],
+        },
+        {
+            "name": "Dock",
+            "since": "14:52",
+            "cause": "",
+            "breaks": 1,
+            "length": "5 min",
+            "percent": "99 %",
+            "causes": [],
+        },
     ],
 }
 

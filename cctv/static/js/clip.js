@@ -9,12 +9,6 @@ const WEIGH_AFTER_MS = 400;
 const STEP_MS = 1000;
 
 export class Clip {
-  // The page's clip, or null where this person may not export.
-  static find(page) {
-    const bar = document.getElementById("pb-clip");
-    return bar ? new Clip(page, bar) : null;
-  }
-
   constructor(page, bar) {
     Object.assign(this, { page, bar, from: null, to: null });
     this.layer = document.getElementById("pb-selection");
@@ -23,10 +17,6 @@ export class Clip {
     this.weight = bar.querySelector(".pb-clip-weight");
     this.cameras = page.players.filter((player) => "export" in player.tile.dataset);
     this.isoWords = new Intl.DateTimeFormat("sv-SE", { timeZone: page.root.dataset.zone, dateStyle: "short", timeStyle: "medium" });
-    page.root.addEventListener("click", (event) => {
-      const button = event.target.closest("[data-clip]");
-      if (button) this.actions[button.dataset.clip]();
-    });
     for (const side of ["from", "to"]) this.watchSide(side);
     this.watchTimeline(page.timeline.element);
     const marked = new URLSearchParams(location.search).get("sel")?.match(/^(\d{12,15})-(\d{12,15})$/);

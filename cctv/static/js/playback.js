@@ -1,7 +1,6 @@
 // The playback page: one clock, up to four cameras in step, and the controls. A camera's video is recorded.js, the
 // timeline is timeline.js; nothing here loads or draws.
 
-import { Clip } from "./clip.js";
 import { DayLane } from "./daylane.js";
 import { watchTaps } from "./gestures.js";
 import { Recorded } from "./recorded.js";
@@ -18,6 +17,7 @@ const TIGHT_S = 0.4; // beyond this they seek instead of hurrying
 const NEWEST_MS = 8000; // so far behind now there is footage of a camera that records
 const BEAT_MS = 200;
 const HOUR_MS = 3600_000;
+const BEFORE_TOUCH_MS = 1500; // a finger does not hover before it presses
 
 class Playback {
   constructor(root) {
@@ -52,13 +52,27 @@ class Playback {
       view: () => this.timeline,
       go: (ms) => this.go(Math.min(ms, this.now())),
     });
-    this.clip = Clip.find(this);
+    this.watchForClips();
     this.setMain(this.players[0]);
     this.setSpeed(Number(root.dataset.speed));
     this.wire();
     this.seek(this.at, { play: true });
     setInterval(() => this.beat(), BEAT_MS);
     setInterval(() => this.timeline.refreshIfToday(), 15_000);
+  }
+
+  // Most people only watch: what marks a clip is loaded when somebody is about to.
+  watchForClips() {
+    const bar = document.getElementById("pb-clip"); // absent where this person may not export
+    if (!bar) return;
+    const load = () => (this.loading ??= import("./clip.js").then(({ Clip }) => (this.clip = new Clip(this, bar))));
+    this.root.addEventListener("click", async (event) => {
+      const name = event.target.closest("[data-clip]")?.dataset.clip;
+      if (name) (await load()).actions[name]();
+    });
+    this.timeline.element.addEventListener("pointerenter", load, { once: true });
+    if (matchMedia("(pointer: coarse)").matches) setTimeout(load, BEFORE_TOUCH_MS);
+    if (new URLSearchParams(location.search).has("sel")) load();
   }
 
   format(parts, language = "en-GB") {
