@@ -12,5 +12,7 @@ document.body.addEventListener("htmx:afterSwap", () => {
   if (field) field.dataset.isTaken = "yes";
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") event.target.closest?.(".name-form")?.querySelector("[data-escape]").click();
+  const cancel = event.key === "Escape" && event.target.closest?.(".name-form")?.querySelector("[data-escape]");
+  // Not a click: for a moment after the form has come htmx does not know its buttons yet.
+  if (cancel) htmx.ajax("GET", cancel.getAttribute("hx-get"), { target: cancel.getAttribute("hx-target"), swap: "outerHTML" });
 });
