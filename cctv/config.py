@@ -111,10 +111,7 @@ class Config:
             demo_camera_url=text("DEMO_CAMERA_URL"),
             transcode_limit=int(_number("TRANSCODE_LIMIT", text("TRANSCODE_LIMIT", "4"))),
         )
-        if config.secret_key == config.jwt_secret_key:
-            raise ConfigError(
-                "SECRET_KEY and JWT_SECRET_KEY are the same. Remove JWT_SECRET_KEY, or change it."
-            )
+        _check_different(config.secret_key, config.jwt_secret_key)
         return replace(config, **overrides)
 
     def flask_settings(self) -> dict[str, Any]:
@@ -180,6 +177,11 @@ def _database_url(text: Any, data_dir: Path) -> str:
         if url.startswith(scheme):
             return "postgresql+psycopg2://" + url.removeprefix(scheme)
     return url
+
+
+def _check_different(secret_key: str, jwt_secret_key: str) -> None:
+    if secret_key == jwt_secret_key:
+        raise ConfigError("SECRET_KEY and JWT_SECRET_KEY are the same. Remove JWT_SECRET_KEY, or change it.")
 
 
 def _check_private(data_dir: Path) -> None:

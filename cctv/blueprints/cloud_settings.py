@@ -15,10 +15,10 @@ from wtforms import BooleanField, IntegerField, StringField, TextAreaField
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional
 
 from cctv import config, queue
-from cctv.blueprints import _doors, _forms, _htmx
+from cctv.blueprints import _doors, _forms, _htmx, _trials
 from cctv.errors import Invalid, LimitReached, Unavailable
 from cctv.services.bucket import cloud, cloud_trials, transfer_figures, transfer_rows, transfers
-from cctv.services.bucket.cloud_trials import STEPS, Trial
+from cctv.services.bucket.cloud_trials import Trial
 from cctv.services.bucket.transfer_rules import Rule
 from cctv.services.person import access
 from cctv.services.person.access import Action
@@ -143,7 +143,7 @@ def show_test(trial_id: int) -> ResponseReturnValue:
     access.authorise(current_user, None, Action.SETTINGS_TEST)
     trial = cloud_trials.get_trial(trial_id)
     if not _htmx.is_htmx():
-        return _htmx.render("settings/cloud_test.html", trial=trial, rows=_steps(trial))
+        return _htmx.render("settings/cloud_test.html", trial=trial, rows=_trials.rows(trial, LABELS))
     return _fragment(trial)
 
 
@@ -155,7 +155,7 @@ def progress() -> ResponseReturnValue:
 
 
 def _fragment(trial: Trial) -> ResponseReturnValue:
-    text = render_template("settings/_cloud_trial.html", trial=trial, rows=_steps(trial))
+    text = render_template("settings/_cloud_trial.html", trial=trial, rows=_trials.rows(trial, LABELS))
     return _htmx.vary(make_response(text))
 
 
@@ -170,7 +170,7 @@ def _page() -> dict[str, Any]:
         "figures": figures,
         "waits_s": figures.waits_s,
         "trial": trial,
-        "rows": _steps(trial) if trial else [],
+        "rows": _trials.rows(trial, LABELS) if trial else [],
         "problem": "",
         "may_save": access.may(current_user, Action.SETTINGS_SECRET),
         "may_retry": access.may(current_user, Action.TRANSFER),
@@ -208,19 +208,3 @@ def _hours(form: CloudForm) -> tuple[str, str] | None:
 
 def _typed(field: Any) -> str:
     return (field.data or "").strip()
-
-
-def _steps(trial: Trial) -> list[tuple[str, str, str]]:
-    """(state, what, sentence) of every step: done, the one that is under way, and those to come."""
-    done = {step["step"]: step for step in trial.steps}
-    rows: list[tuple[str, str, str]] = []
-    is_next = not trial.is_over
-    for name in STEPS:
-        if name in done:
-            rows.append((done[name]["state"], LABELS[name], done[name]["text"]))
-        elif is_next:
-            rows.append(("connecting", LABELS[name], ""))
-            is_next = False
-        elif not trial.is_over:
-            rows.append(("unknown", LABELS[name], ""))
-    return rows

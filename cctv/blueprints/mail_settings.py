@@ -16,7 +16,7 @@ from wtforms import BooleanField, StringField
 from wtforms.validators import Length
 
 from cctv import config
-from cctv.blueprints import _doors, _forms, _htmx
+from cctv.blueprints import _doors, _forms, _htmx, _trials
 from cctv.blueprints._sudo import is_answer
 from cctv.errors import Invalid, LimitReached
 from cctv.models import NoticeKind, Role
@@ -126,12 +126,12 @@ def show_test(trial_id: int) -> ResponseReturnValue:
     access.authorise(current_user, None, Action.SETTINGS_TEST)
     trial = mail_trials.get_trial(trial_id)
     if not _htmx.is_htmx():
-        return _htmx.render("settings/mail_test.html", trial=trial, rows=_steps(trial))
+        return _htmx.render("settings/mail_test.html", trial=trial, rows=_trials.rows(trial, STEPS))
     return _fragment(trial)
 
 
 def _fragment(trial: Trial) -> ResponseReturnValue:
-    text = render_template("settings/_mail_trial.html", trial=trial, rows=_steps(trial))
+    text = render_template("settings/_mail_trial.html", trial=trial, rows=_trials.rows(trial, STEPS))
     return _htmx.vary(make_response(text))
 
 
@@ -159,7 +159,7 @@ def _page() -> dict[str, Any]:
         "counts": mailings.counts(),
         "failed_lately": mailings.failed_lately(),
         "trial": trial,
-        "rows": _steps(trial) if trial else [],
+        "rows": _trials.rows(trial, STEPS) if trial else [],
         "problem": "",
         "test_address": current_user.email,
         "may_save": access.may(current_user, Action.SETTINGS),
@@ -181,22 +181,6 @@ def _filled() -> MailSettingsForm:
 
 def _chosen(form: MailSettingsForm, kind: NoticeKind) -> list[str]:
     return [str(role) for role in ROLES if form[f"{kind}_{role}"].data]
-
-
-def _steps(trial: Trial) -> list[tuple[str, str, str]]:
-    """(state, what, sentence) of every step: done, the one that is under way, and those to come."""
-    done = {step["step"]: step for step in trial.steps}
-    rows: list[tuple[str, str, str]] = []
-    is_next = not trial.is_over
-    for name, label in STEPS.items():
-        if name in done:
-            rows.append((done[name]["state"], label, done[name]["text"]))
-        elif is_next:
-            rows.append(("connecting", label, ""))
-            is_next = False
-        elif not trial.is_over:
-            rows.append(("unknown", label, ""))
-    return rows
 
 
 def _is_site_address(typed: str) -> bool:

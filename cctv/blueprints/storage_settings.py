@@ -15,7 +15,7 @@ from flask_wtf import FlaskForm
 from wtforms import StringField
 
 from cctv import config
-from cctv.blueprints import _forms, _htmx, _storage_words
+from cctv.blueprints import _forms, _htmx, _storage_words, _trials
 from cctv.errors import Invalid, LimitReached
 from cctv.models import Node
 from cctv.services.lifetime import forecast, keeping
@@ -23,7 +23,7 @@ from cctv.services.lifetime.forecast import Forecast
 from cctv.services.person import access
 from cctv.services.person.access import Action
 from cctv.services.site import nodes, settings, storage_trials
-from cctv.services.site.storage_trials import STEPS, Trial
+from cctv.services.site.storage_trials import Trial
 
 blueprint = Blueprint("storage_settings", __name__, url_prefix="/settings/storage")
 
@@ -144,21 +144,5 @@ def _disk(node: Node) -> Disk:
         outlook=_storage_words.outlook(found, limit) if found else "",
         shortfall=_storage_words.shortfall(found) if found else "",
         trial=trial,
-        rows=_steps(trial) if trial else [],
+        rows=_trials.rows(trial, LABELS) if trial else [],
     )
-
-
-def _steps(trial: Trial) -> list[tuple[str, str, str]]:
-    """(state, what, sentence) of every step: done, the one that is under way, and those to come."""
-    done = {step["step"]: step for step in trial.steps}
-    rows: list[tuple[str, str, str]] = []
-    is_next = not trial.is_over
-    for name in STEPS:
-        if name in done:
-            rows.append((done[name]["state"], LABELS[name], done[name]["text"]))
-        elif is_next:
-            rows.append(("connecting", LABELS[name], ""))
-            is_next = False
-        elif not trial.is_over:
-            rows.append(("unknown", LABELS[name], ""))
-    return rows
